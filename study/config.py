@@ -1,0 +1,367 @@
+"""What a study file may say.
+
+`Study` is its schema. Every number has its unit in the file and is kept in the canonical unit that its annotation
+names. Each number annotated as `Input` may be a probability distribution.
+"""
+
+import datetime
+import difflib
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_origin
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, Field, StrictInt, field_validator, model_validator
+
+from study.distributions import Input
+from study.quantity import Quantity, short
+from study.reading import ConfigError, Document, Section, annotations, default, read_yaml, section_of, validate
+from study.well_case import Fluid, Well, WellCase, first_problem, geometry_problem, load_well_case, refuse
+
+__all__ = [
+    "ConfigError",
+    "Study",
+    "WellCase",
+    "building_problem",
+    "geometry_problem",
+    "load_study",
+    "load_well_case",
+    "schema_keys",
+    "variable_name",
+]
+
+MOST_LAYERS = 20
+
+Text = Annotated[str, Field(max_length=10_000)]
+Share = Quantity("1", ge=0, le=1)
+
+
+class Claim(Section):
+    """What was promised, to be held against the ensemble."""
+
+    carbon_reduction: Annotated[float, Quantity("t", gt=0, description="carbon reduction promised for a year")]
+
+
+class StudyWell(Well[Input]):
+    """The deep wells of a field, all alike."""
+
+    depth: Annotated[Input, Quantity("m", ge=100, le=10000, description="depth of each well")]
+    flow_rate: Annotated[Input, Quantity("m^3/h", ge=1, le=200, description="flow rate of each well")]
+
+
+class WellField(Section):
+    """A rectangular grid of equal wells."""
+
+    rows: Annotated[StrictInt, Field(ge=1, le=50)]
+    columns: Annotated[StrictInt, Field(ge=1, le=50)]
+    spacing: Annotated[Input, Quantity("m", ge=3, le=1000, description="distance between neighbouring wells")]
+
+
+CONDUCTIVITY = Quantity("W/m/K", ge=0.3, le=10, description="thermal conductivity of the rock")
+HEAT_CAPACITY = Quantity("MJ/m^3/K", ge=0.5, le=6, description="volumetric heat capacity of the rock")
+GRADIENT = Quantity("K/km", ge=0, le=200, description="geothermal gradient")
+
+
+class RockLayer(Section):
+    """A layer of rock; what it does not give is that of the whole rock."""
+
+    thickness: Annotated[Input, Quantity("m", gt=0, le=15000, description="thickness of the layer")]
+    conductivity: Annotated[Input, CONDUCTIVITY] | None = None
+    volumetric_heat_capacity: Annotated[Input, HEAT_CAPACITY] | None = None
+    geothermal_gradient: Annotated[Input, GRADIENT] | None = None
+
+
+class Rock(Section):
+    """The rock; its layers go from the surface down, the last one as deep as the well."""
+
+    conductivity: Annotated[Input, CONDUCTIVITY]
+    volumetric_heat_capacity: Annotated[Input, HEAT_CAPACITY]
+    layers: Annotated[tuple[RockLayer, ...], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
+
+
+class Season(Section):
+    """The heating season: first and last day, both of it, as month-day in a year of 365 days."""
+
+    start: str
+    end: str
+
+    @field_validator("start", "end")
+    @classmethod
+    def _month_and_day(cls, text: str) -> str:
+        try:
+            if len(text) == 5:
+                _day_of_year(text)
+                return text
+        except ValueError:
+            pass
+        raise ValueError("allowed: a day of a year of 365 days as month-day, such as '11-01'")
+
+    @property
+    def first_day(self) -> int:
+        """Day of the year of the first day, 1 January being 1."""
+        return _day_of_year(self.start)
+
+    @property
+    def days(self) -> int:
+        """Number of days, 1 to 365."""
+        return (_day_of_year(self.end) - self.first_day) % 365 + 1
+
+
+def _day_of_year(text: str) -> int:
+    return datetime.datetime.strptime(f"2001-{text}", "%Y-%m-%d").timetuple().tm_yday
+
+
+def _monthly(quantity: Quantity) -> Any:
+    return Annotated[tuple[Annotated[float, quantity], ...], Field(min_length=12, max_length=12)]
+
+
+class Climate(Section):
+    """The statistics from which winters are generated; lists go from January to December."""
+
+    site: Text
+    monthly_temperature: _monthly(Quantity("degC", ge=-60, le=50))  # type: ignore[valid-type]
+    daily_standard_deviation: _monthly(Quantity("K", ge=0, le=20))  # type: ignore[valid-type]
+    diurnal_range: _monthly(Quantity("K", ge=0, le=40))  # type: ignore[valid-type]
+    persistence: Annotated[float, Quantity("1", ge=0, le=0.99, description="correlation from day to day")]
+    cold_skewness: Annotated[float, Share]
+    season_standard_deviation: Annotated[
+        Input, Quantity("K", ge=0, le=10, description="standard deviation of a season's mean outdoor temperature")
+    ]
+    mean_offset: Annotated[
+        Input, Quantity("K", ge=-15, le=15, description="offset of the outdoor temperature from the station record")
+    ] = default("0 K")
+    warming: Annotated[Input, Quantity("K/decade", ge=-2, le=2, description="warming trend")] = default("0 K/decade")
+
+
+def building_problem(
+    *, design_outdoor_temperature: ArrayLike, balance_temperature: ArrayLike, indoor_temperature: ArrayLike
+) -> np.ndarray:
+    """Return, row by row, why these temperatures (degC, one shape) contradict each other, or None where they do not."""
+    outdoor, balance, indoor = np.broadcast_arrays(design_outdoor_temperature, balance_temperature, indoor_temperature)
+    return first_problem(
+        (outdoor >= balance, "design_outdoor_temperature must be below balance_temperature"),
+        (balance > indoor, "balance_temperature must not be above indoor_temperature"),
+    )
+
+
+class Building(Section):
+    """The buildings, as one."""
+
+    floor_area: Annotated[Input, Quantity("m^2", gt=0, le=1e9, description="heated floor area")]
+    design_load: Annotated[Input, Quantity("W/m^2", ge=1, le=500, description="heat load at the design temperature")]
+    design_outdoor_temperature: Annotated[
+        Input, Quantity("degC", ge=-60, le=40, description="outdoor temperature of the design load")
+    ]
+    indoor_temperature: Annotated[Input, Quantity("degC", ge=0, le=40, description="indoor temperature to be kept")]
+    balance_temperature: Annotated[
+        Input, Quantity("degC", ge=-20, le=40, description="outdoor temperature at which no heat is needed")
+    ]
+    time_constant: Annotated[Input, Quantity("h", ge=1, le=1000, description="thermal time constant of the building")]
+
+    @model_validator(mode="after")
+    def _temperatures(self) -> Self:
+        names = ("design_outdoor_temperature", "balance_temperature", "indoor_temperature")
+        refuse(building_problem, **{name: getattr(self, name) for name in names})
+        return self
+
+
+class HeatPump(Section):
+    """The heat pumps, as one."""
+
+    capacity: Annotated[Input, Quantity("MW", ge=0, le=10000, description="heating capacity of all heat pumps")]
+    second_law_efficiency: Annotated[Input, Quantity("1", ge=0.1, le=1, description="second-law efficiency")]
+    maximum_cop: Annotated[
+        Input, Quantity("1", ge=1.5, le=30, description="largest coefficient of performance of the heat pumps")
+    ] = default(8)
+    minimum_inlet_temperature: Annotated[
+        Input, Quantity("degC", ge=-20, le=30, description="lowest allowed temperature of the water entering the wells")
+    ]
+    supply_temperature_design: Annotated[
+        Input, Quantity("degC", ge=15, le=90, description="supply temperature at the design outdoor temperature")
+    ]
+    supply_temperature_mild: Annotated[
+        Input, Quantity("degC", ge=15, le=90, description="supply temperature at the balance temperature")
+    ]
+
+
+class PeakHeating(Section):
+    """The plant that helps in the cold."""
+
+    kind: Literal["electric", "gas", "biomass", "none"]
+    capacity: Annotated[Input, Quantity("MW", ge=0, le=10000, description="capacity of the peak heating")] | None = None
+    efficiency: Annotated[Input, Quantity("1", ge=0.1, le=1.2, description="efficiency of the peak heating")] | None = (
+        None
+    )
+    emission_factor: (
+        Annotated[Input, Quantity("t/MWh", ge=0, le=2, description="emission factor of the fuel of the peak heating")]
+        | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> Self:
+        wanted = {"none": set(), "electric": {"capacity", "efficiency"}}.get(
+            self.kind, {"capacity", "efficiency", "emission_factor"}
+        )
+        given = {name for name, value in self if isinstance(value, Input)}
+        if wanted != given:
+            wrong = ", ".join(sorted(wanted ^ given))
+            names = " and ".join(sorted(wanted)) or "no other key"
+            raise ValueError(f"kind {self.kind!r} takes {names}; wrong: {wrong}")
+        return self
+
+
+class Circulation(Section):
+    """The pumps."""
+
+    pump_efficiency: Annotated[Input, Quantity("1", ge=0.05, le=1, description="efficiency of the well pumps")]
+    transport_factor: Annotated[
+        Input, Quantity("1", ge=1, le=1000, description="heat delivered per pump electricity of the building circuit")
+    ]
+
+
+class Carbon(Section):
+    """The carbon accounts."""
+
+    baseline_factor: Annotated[Input, Quantity("t/GJ", ge=0, le=1, description="emission factor of the replaced heat")]
+    network_loss: Annotated[Input, Quantity("1", ge=0, le=0.5, description="network loss of the replaced supply")]
+    electricity_factor: Annotated[
+        Input, Quantity("kg/kWh", ge=0, le=2, description="emission factor of electricity in the first winter")
+    ]
+    electricity_decline: Annotated[
+        Input, Quantity("1/yr", ge=-0.2, le=0.5, description="yearly decline of the emission factor of electricity")
+    ] = default("0 1/yr")
+    green_power_share: Annotated[
+        Input, Quantity("1", ge=0, le=1, description="share of the electricity that is accounted as free of carbon")
+    ] = default(0)
+    refrigerant_charge: Annotated[Input, Quantity("kg/kW", ge=0, le=10, description="refrigerant per heating capacity")]
+    refrigerant_leakage: Annotated[
+        Input, Quantity("1/yr", ge=0, le=1, description="share of refrigerant lost in a year")
+    ]
+    refrigerant_warming_potential: Annotated[
+        Input, Quantity("1", ge=0, le=30000, description="global warming potential of the refrigerant")
+    ]
+    embodied_per_well: Annotated[Input, Quantity("t", ge=0, le=1e6, description="emissions of building one well")]
+    lifetime: Annotated[Input, Quantity("yr", ge=1, le=200, description="years over which building is written off")]
+
+
+class Correlation(Section):
+    """The rank correlation (Spearman) of two uncertain inputs."""
+
+    inputs: tuple[str, str]
+    rank_correlation: Annotated[float, Quantity("1", ge=-1, le=1)]
+
+
+class Study(Document):
+    """One study: what is known, what is not, and how often to draw."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    description: Text | None = None
+    samples: Annotated[StrictInt, Field(ge=1, le=100_000_000)] = 4096
+    winters: Annotated[StrictInt, Field(ge=1, le=100)] = 30
+    seed: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)] = 1
+    design: Literal["sobol", "monte_carlo", "latin_hypercube"] = "sobol"
+    replicates: Annotated[StrictInt, Field(ge=2, le=64)] = 16
+    claim: Claim | None = None
+    well: StudyWell
+    fluid: Fluid[Input]
+    field: WellField
+    rock: Rock
+    surface_temperature: Annotated[
+        Input, Quantity("degC", ge=-30, le=40, description="undisturbed ground temperature at the surface")
+    ]
+    geothermal_gradient: Annotated[Input, GRADIENT]
+    winter_load: Annotated[
+        Input, Quantity("1", ge=0.05, le=10, description="factor on the heat load of every winter")
+    ] = default(1)
+    season: Season
+    climate: Climate
+    building: Building
+    heat_pump: HeatPump
+    peak_heating: PeakHeating
+    circulation: Circulation
+    carbon: Carbon
+    correlations: Annotated[tuple[Correlation, ...], Field(max_length=1000)] = ()
+
+    @functools.cached_property
+    def inputs(self) -> dict[str, Input]:
+        """Every number that the file gives or a default fills, by its dotted key, in the schema's order."""
+        return dict(_walk_inputs(self))
+
+    @property
+    def uncertain(self) -> dict[str, Input]:
+        """Those of the inputs that are distributions."""
+        return {key: value for key, value in self.inputs.items() if value.uncertain}
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all that determines a row's bits: not of samples, description, claim and sources."""
+        parts = {k: v for k, v in self.resolved().items() if k not in ("samples", "description", "claim")}
+        return hashlib.sha256(json.dumps(_without_sources(parts), sort_keys=True).encode()).hexdigest()
+
+    def with_overrides(self, *, samples: int | None = None, seed: int | None = None) -> "Study":
+        """Return the study with another number of samples or another seed; ConfigError when it is not allowed."""
+        changes = {name: value for name, value in (("samples", samples), ("seed", seed)) if value is not None}
+        return validate(Study, {**self.resolved(), **changes}, label=f"study {self.name!r}")
+
+    @model_validator(mode="after")
+    def _correlated_inputs_are_uncertain(self) -> Self:
+        seen: set[frozenset[str]] = set()
+        for n, correlation in enumerate(self.correlations):
+            pair = frozenset(correlation.inputs)
+            for key in correlation.inputs:
+                if key not in self.uncertain:
+                    names = ", ".join(difflib.get_close_matches(key, self.uncertain, n=3, cutoff=0) or ["none"])
+                    raise ValueError(
+                        f"correlations.{n}.inputs: {short(key)} is not an uncertain input; the nearest ones are {names}"
+                    )
+            if len(pair) < 2 or pair in seen:
+                raise ValueError(f"correlations.{n}.inputs: allowed: two different inputs, each pair once")
+            seen.add(pair)
+        return self
+
+
+def schema_keys() -> list[str]:
+    """Return the dotted key of every input that any study can have, in the schema's order."""
+    return list(_walk_keys(Study))
+
+
+def variable_name(key: str) -> str:
+    """Return the name in an ensemble of the input with a dotted key: ``rock.conductivity`` is ``rock_conductivity``."""
+    return key.replace(".", "_")
+
+
+def _walk_inputs(node: object, prefix: str = "") -> Iterator[tuple[str, Input]]:
+    if isinstance(node, Input):
+        yield prefix.removesuffix("."), node
+    elif isinstance(node, Section):
+        for name, value in node:
+            yield from _walk_inputs(value, f"{prefix}{name}.")
+    elif isinstance(node, tuple):
+        for n, value in enumerate(node):
+            yield from _walk_inputs(value, f"{prefix}{n}.")
+
+
+def _walk_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        parts = annotations(field)
+        section = section_of(parts)
+        if Input in parts:
+            yield f"{prefix}{name}"
+        elif section:
+            many = any(get_origin(part) is tuple for part in parts)
+            for place in (f"{name}.{n}." for n in range(MOST_LAYERS)) if many else (f"{name}.",):
+                yield from _walk_keys(section, f"{prefix}{place}")
+
+
+def _without_sources(node: Any) -> Any:
+    if isinstance(node, dict):
+        return node["value"] if "value" in node else {k: _without_sources(v) for k, v in node.items() if k != "source"}
+    return [_without_sources(value) for value in node] if isinstance(node, list) else node
+
+
+def load_study(path: str | Path) -> Study:
+    """Return the study that a YAML file describes; ConfigError when it is wrong in any way."""
+    return validate(Study, read_yaml(path), label=str(path), folder=Path(path).parent)
