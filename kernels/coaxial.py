@@ -28,13 +28,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fluid:
-    """Density (kg/m³), heat capacity (J/kg/K), conductivity (W/m/K), dynamic viscosity (Pa s), thermal expansion (1/K)."""
+    """Density (kg/m³), specific heat capacity (J/kg/K), thermal conductivity (W/m/K), dynamic viscosity (Pa s)."""
 
     density: Array
     heat_capacity: Array
     conductivity: Array
     viscosity: Array
-    thermal_expansion: Array
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,31 @@ class Pipes:
     inner_pipe_conductivity: Array
     casing_conductivity: Array
     grout_conductivity: Array
+
+    @classmethod
+    def of_sizes(
+        cls,
+        *,
+        borehole_diameter: Array,
+        casing_outer_diameter: Array,
+        casing_wall: Array,
+        inner_pipe_outer_diameter: Array,
+        inner_pipe_wall: Array,
+        casing_conductivity: Array,
+        grout_conductivity: Array,
+        inner_pipe_conductivity: Array,
+    ) -> "Pipes":
+        """Pipes as a drawing gives them: outer diameters and walls, m; conductivities, W/m/K."""
+        return cls(
+            inner_pipe_inner_radius=inner_pipe_outer_diameter / 2.0 - inner_pipe_wall,
+            inner_pipe_outer_radius=inner_pipe_outer_diameter / 2.0,
+            casing_inner_radius=casing_outer_diameter / 2.0 - casing_wall,
+            casing_outer_radius=casing_outer_diameter / 2.0,
+            borehole_radius=borehole_diameter / 2.0,
+            inner_pipe_conductivity=inner_pipe_conductivity,
+            casing_conductivity=casing_conductivity,
+            grout_conductivity=grout_conductivity,
+        )
 
     @property
     def inner_area(self) -> Array:

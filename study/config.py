@@ -37,7 +37,6 @@ __all__ = [
 MOST_LAYERS = 20
 
 Text = Annotated[str, Field(max_length=10_000)]
-Share = Quantity("1", ge=0, le=1)
 
 
 class Claim(Section):
@@ -126,8 +125,11 @@ class Climate(Section):
     monthly_temperature: _monthly(Quantity("degC", ge=-60, le=50))  # type: ignore[valid-type]
     daily_standard_deviation: _monthly(Quantity("K", ge=0, le=20))  # type: ignore[valid-type]
     diurnal_range: _monthly(Quantity("K", ge=0, le=40))  # type: ignore[valid-type]
-    persistence: Annotated[float, Quantity("1", ge=0, le=0.99, description="correlation from day to day")]
-    cold_skewness: Annotated[float, Share]
+    diurnal_variability: Annotated[
+        float, Quantity("1", ge=0, le=2)
+    ]  # standard deviation of a day's range over its mean
+    persistence: Annotated[float, Quantity("1", ge=0.4, le=0.95)]  # correlation of successive daily means
+    cold_skewness: Annotated[float, Quantity("1", ge=-1, le=1)]  # positive: the cold side is the longer one
     season_standard_deviation: Annotated[
         Input, Quantity("K", ge=0, le=10, description="standard deviation of a season's mean outdoor temperature")
     ]
@@ -320,7 +322,22 @@ class Study(Document):
             if len(pair) < 2 or pair in seen:
                 raise ValueError(f"correlations.{n}.inputs: allowed: two different inputs, each pair once")
             seen.add(pair)
+        if seen and np.linalg.eigvalsh(self.correlation_matrix()[1])[0] < 1e-9:
+            raise ValueError("correlations: these rank correlations cannot hold together (not positive definite)")
         return self
+
+    def correlation_matrix(self) -> tuple[list[str], np.ndarray]:
+        """Return the keys of the correlated inputs and the correlation of their normal scores, shape (key, key).
+
+        Normal variates of correlation 2 sin(π ρ / 6) have the rank correlation ρ (Pearson, 1907).
+        """
+        correlated = {key for correlation in self.correlations for key in correlation.inputs}
+        keys = [key for key in self.inputs if key in correlated]
+        matrix = np.eye(len(keys))
+        for correlation in self.correlations:
+            i, j = (keys.index(key) for key in correlation.inputs)
+            matrix[i, j] = matrix[j, i] = 2 * np.sin(np.pi * correlation.rank_correlation / 6)
+        return keys, matrix
 
 
 def schema_keys() -> list[str]:

@@ -244,8 +244,8 @@ def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
     numbers = [parameters[name] for name in order]
     if numbers and (numbers != sorted(numbers) or numbers[0] == numbers[-1]):
         raise ValueError(f"allowed: {' ≤ '.join(order)}, with minimum < maximum")
-    if kind == "lognormal" and parameters["mean"] <= 0:
-        raise ValueError("allowed: a lognormal distribution with a mean above 0")
+    if kind == "lognormal" and not 0 < parameters["standard_deviation"] <= 100 * parameters["mean"]:
+        raise ValueError("allowed: a lognormal mean above 0, and a standard deviation of at most 100 times the mean")
     if kind == "choice":
         values, probabilities = parameters["values"], parameters.get("probabilities")
         if min(values) == max(values):

@@ -24,15 +24,15 @@ _REGISTRY.define("decade = 10 * year")  # pint's own is a logarithmic unit
 _NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"
 _ATOM = r"\(*(?:1|%|°?[A-Za-zµμ]{1,20}(?:(?:\^|\*\*)-?[1-9]|[²³])?)\)*"
 _UNIT = rf"{_ATOM}(?:(?:\s*[*/·]\s*|\s+){_ATOM}){{0,7}}"
-_TEXT = re.compile(rf"({_NUMBER})\s*({_UNIT})?")
+_TEXT = re.compile(rf"({_NUMBER})\s*({_UNIT})?", re.ASCII)
 _LONGEST_TEXT = 100
 
 
 def short(value: object) -> str:
     """Return a value as an error message shows it: one short line, a container by its kind alone."""
     if isinstance(value, str):
-        return repr(value) if len(value) <= 40 else f"{value[:37]!r}..."
-    if isinstance(value, int | float) and abs(value) < 1e30:
+        return repr(value) if len(repr(value)) <= 42 else f"{repr(value[:40])[:39]}..."
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**20):
         return repr(value)
     if value is None:
         return "nothing"

@@ -90,6 +90,7 @@ def geometry_problem(
 
 
 def first_problem(*rules: tuple[np.ndarray, str]) -> np.ndarray:
+    """Return, for each row, the message of the first rule (broken or not, message) that it breaks, or None."""
     problems = np.full(rules[0][0].shape, None, dtype=object)
     for broken, message in reversed(rules):
         problems[broken] = message

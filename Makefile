@@ -1,0 +1,47 @@
+# Everything is installed into .venv/ from requirements.lock: pinned, and checked by hash.
+# A bare python3 (3.11 or newer), make and a package index are all that is needed.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup study test slow lint format lock clean
+
+setup: .venv/.ready
+
+study: setup
+	$(BIN)/hotland run configs/shenyang.yaml
+
+test: lint
+	$(BIN)/pytest
+
+slow: setup
+	$(BIN)/pytest -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Where python3 comes without ensurepip, its own pip fills the environment from outside.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv || $(PYTHON) -m venv --clear --without-pip .venv
+
+.venv/.ready: requirements.lock pyproject.toml .venv/bin/python
+	@echo "installing into .venv/ (about a minute, the first time)"
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
+	else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
+	$$pip install --quiet --require-hashes -r requirements.lock && \
+	$$pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Newest versions that fit, for Python 3.11 and newer in one file that names no host.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,173 @@
+"""The command `hotland`. Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted."""
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from study.config import ConfigError, Study, load_study, load_well_case
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+WIDTH = 116
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hotland")
+def commands() -> None:
+    """How sure is geothermal heat? Monte Carlo uncertainty studies of deep coaxial wells."""
+
+
+@commands.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--samples", type=int, help="Samples, instead of the study's; more than are there extend the store.")
+@click.option("--seed", type=int, help="Seed, instead of the study's.")
+@click.option("--output", type=click.Path(path_type=Path), help="The store.  [default: ensembles/<name>.zarr]")
+@click.option("--address", help="A Ray cluster.  [default: this machine alone]")
+@click.option("--block-size", type=click.IntRange(1, 100_000), help="Samples of a task in a new store; changes no result.")
+def run(
+    config: Path, samples: int | None, seed: int | None, output: Path | None, address: str | None, block_size: int | None
+) -> None:
+    """Run the study CONFIG, or what is left of it, and print the answer."""
+    study = load_study(config).with_overrides(samples=samples, seed=seed)
+    from study import engine
+    from study.ensemble import open_ensemble
+
+    store = output or engine.default_store(study)
+    say = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH, highlight=False, soft_wrap=True)
+    ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
+    if blocks:
+        rows = sum(block.stop - block.start for block in blocks)
+        say.print(f"{study.name}: {study.samples:,} samples of {study.winters} winters, {len(study.uncertain)} uncertain inputs, {study.design}")
+        if rows < study.samples:
+            say.print(f"{store}: {study.samples - rows:,} samples are there, {rows:,} to go")
+        else:
+            say.print(f"{store}: new")
+        say.print("compiling the kernels, or loading them from their cache (the first time takes about half a minute) ...")
+        engine.warm_up(study)
+        say.print(f"starting Ray on {'this machine' if address is None else address} ...")
+        try:
+            with _progress(say) as progress:
+                engine.run_blocks(study, ensemble, blocks, address=address, progress=progress)
+        except KeyboardInterrupt:
+            done = sum(block.stop - block.start for block in ensemble.received())
+            say.print(f"interrupted: {done:,} samples are kept in {store}; the same command goes on from there")
+            raise
+    else:
+        say.print(f"{store}: finished, all {study.samples:,} samples are there")
+    _print_summary(open_ensemble(store), as_json=False)
+
+
+@commands.command()
+@click.argument("config", type=click.Path(path_type=Path))
+def check(config: Path) -> None:
+    """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
+    study = load_study(config)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    console.print(f"{config}: a valid study. {study.samples:,} samples of {study.winters} winters, seed {study.seed}, {study.design}.")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("input")
+    table.add_column("value")
+    table.add_column("source")
+    for key, item in study.inputs.items():
+        table.add_row(key, item.text, item.source or "")
+    console.print(table)
+
+
+@commands.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def summary(store: Path, as_json: bool) -> None:
+    """Print the distributions of the ensemble STORE, with confidence intervals."""
+    from study.ensemble import open_ensemble
+
+    _print_summary(open_ensemble(store), as_json=as_json)
+
+
+@commands.command()
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="A file to write, .json or .nc.")
+def well(case: Path, output: Path | None) -> None:
+    """Compute one well, CASE, without uncertainty: temperatures and heat over time."""
+    if output is not None and output.suffix not in (".json", ".nc"):
+        raise click.UsageError(f"--output {output}: allowed: a file named .json or .nc")
+    read = load_well_case(case)
+    from study.well import run_well_case, write_well
+
+    dataset = run_well_case(read)
+    if output is not None:
+        try:
+            write_well(dataset, output)
+        except OSError as error:
+            raise click.UsageError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("time (d)", "inlet (°C)", "outlet (°C)", "heat rate (kW)"):
+        table.add_column(title, justify="right")
+    for row in zip(*(dataset[name].values for name in ("time", "inlet_temperature", "outlet_temperature", "heat_rate")), strict=True):
+        table.add_row(f"{row[0]:g}", *(f"{value:.3f}" for value in row[1:]))
+    Console().print(table)
+
+
+def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:
+    from study.summary import print_table, summarise, to_json
+
+    lines = summarise(dataset)
+    if as_json:
+        click.echo(to_json(dataset, lines))
+    else:
+        print_table(dataset, lines, Console(width=WIDTH, highlight=False))
+
+
+@contextmanager
+def _progress(say: Console) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, a line now and then elsewhere; called with samples done and samples in all."""
+    start = last = time.monotonic()
+    if say.is_terminal:
+        columns = (TextColumn("samples"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("to go"), TimeRemainingColumn())
+        with Progress(*columns, console=say) as bar:
+            task = bar.add_task("samples", total=None, rate="")
+            yield lambda done, total: bar.update(task, completed=done, total=total, rate=f"{done / (time.monotonic() - start):.1f}/s")
+        return
+
+    def line(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done == total or now - last >= _SECONDS_BETWEEN_LINES:
+            rate = done / (now - start)
+            left = f"{(total - done) / rate:.0f} s to go" if done else "starting"
+            say.print(f"{done:,} of {total:,} samples, {rate:.1f}/s, {left}")
+            last = now
+
+    yield line
+
+
+def main() -> None:
+    """Run the command, and turn what went wrong into one message and an exit status."""
+    from study.engine import RunError
+    from study.ensemble import EnsembleError
+
+    try:
+        sys.exit(commands.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (ConfigError, EnsembleError) as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    except RunError as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)

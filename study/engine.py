@@ -1,0 +1,135 @@
+"""Running a study: blocks of rows as Ray tasks, each committed by the worker that computed it."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from study.config import Study
+from study.ensemble import Block, Ensemble, refuse_other_study
+from study.simulation import simulate
+
+if TYPE_CHECKING:
+    import ray
+
+BLOCK_SIZE = 128
+MOST_ATTEMPTS = 3
+
+Progress = Callable[[int, int], None]
+"""Called with rows done and rows in all."""
+
+
+class RunError(Exception):
+    """The run failed, through no fault of the study; the text says where and why."""
+
+
+def default_store(study: Study) -> Path:
+    """Where a study's ensemble goes unless told otherwise."""
+    return Path("ensembles") / f"{study.name}.zarr"
+
+
+def compute_block(study: Study, ensemble: Ensemble, block: Block) -> Block:
+    """Compute one block and commit it."""
+    results = simulate(study, block.rows)
+    reasons = {block.start + row: reason for row, reason in results.reasons.items()}
+    coordinates = {"sample": block.rows, "replicate": block.rows % study.replicates}
+    values = {name.replace(".", "_"): value for name, value in results.values.items()}
+    ensemble.commit(block, {**coordinates, **values}, reasons)
+    return block
+
+
+def prepare(study: Study, store: Path, *, block_size: int = BLOCK_SIZE) -> tuple[Ensemble, list[Block]]:
+    """Create the store, or open it and lay it out for more samples; and the blocks that are still to be computed.
+
+    Raises
+    ------
+    study.ensemble.EnsembleError
+        When the store belongs to another study, or cannot be made or read.
+    """
+    if not store.exists():
+        ensemble = Ensemble.create(store, study, block_size=block_size)
+    else:
+        refuse_other_study(store, study)
+        ensemble = Ensemble.open(store)
+        if ensemble.samples < study.samples:
+            ensemble = ensemble.extend(study.samples)
+    done = set(ensemble.received())
+    return ensemble, [block for block in ensemble.blocks() if block.start < study.samples and block not in done]
+
+
+def warm_up(study: Study) -> None:
+    """Compile the kernels, or load them from their cache, before workers ask for them all at once."""
+    simulate(study.model_copy(update={"winters": 1}), np.array([0]))
+
+
+def run_blocks(
+    study: Study, ensemble: Ensemble, blocks: list[Block], *, address: str | None = None, progress: Progress
+) -> None:
+    """Compute blocks on Ray, with a bounded number of tasks in flight.
+
+    Parameters
+    ----------
+    address
+        A Ray cluster; by default this machine alone, with nothing listening beyond loopback.
+    progress
+        Called after each block.
+
+    Raises
+    ------
+    RunError
+        When a block fails again and again, or the code does.
+    """
+    ray = start_ray(address)
+    try:
+        task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
+        study_ref, ensemble_ref = ray.put(study), ray.put(ensemble)
+        waiting, attempts = list(reversed(blocks)), {block.index: 0 for block in blocks}
+        flying: dict[Any, Block] = {}
+        total = sum(block.stop - block.start for block in blocks)
+        done = 0
+        progress(done, total)
+        while waiting or flying:
+            while waiting and len(flying) < 2 * int(ray.cluster_resources().get("CPU", 1)) + 1:
+                block = waiting.pop()
+                attempts[block.index] += 1
+                flying[task.remote(study_ref, ensemble_ref, block)] = block
+            ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
+            for ref in ready:
+                block = flying.pop(ref)
+                try:
+                    ray.get(ref)
+                except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
+                    if attempts[block.index] >= MOST_ATTEMPTS:
+                        raise RunError(f"block {block.index} ended its worker {MOST_ATTEMPTS} times: {error}") from error
+                    waiting.append(block)
+                except ray.exceptions.RayTaskError as error:
+                    raise RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}):\n{error}") from error
+                else:
+                    done += block.stop - block.start
+            progress(done, total)
+    finally:
+        ray.shutdown()
+
+
+def start_ray(address: str | None) -> "ray":  # type: ignore[valid-type]
+    """Import Ray and connect it: to a cluster, or to this machine's own cores, quietly and on loopback alone."""
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS"), "1")
+    if address is None:
+        # binds everything to 127.0.0.1, where no token is needed
+        os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="disabled")
+        os.environ.update(threads)
+    import ray
+
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ray.init(num_cpus=cores, include_dashboard=False, object_store_memory=100 * 2**20, **options)
+    else:
+        try:
+            ray.init(address=address, runtime_env={"env_vars": threads}, **options)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise RunError(f"no Ray cluster answers at {address!r}: {error}") from error
+    return ray

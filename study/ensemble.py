@@ -1,0 +1,364 @@
+"""The ensemble: one Zarr store with a row for each sample, filled block by block.
+
+The store is laid out once at full size. A *block* is a range of rows and one chunk of every variable, so that two writers never share one. A block counts
+once its receipt is there: created last and exclusively, after all its chunks are on disk, with checksums of what it covers. Readers see
+received blocks only; whatever is killed at whatever moment, the rest is computed again, to the same bits.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from study.config import Study, variable_name
+
+FORMAT = 1
+RECEIPTS = "receipts"
+CODE = ("kernels", "study/sampling.py", "study/simulation.py", "study/distributions.py")
+PACKAGES = ("hotland", "numba", "numpy", "ray", "scipy", "xarray", "zarr")
+
+STATUS_MEANINGS = "ok input_out_of_range not_finite energy_imbalance"
+
+
+class EnsembleError(Exception):
+    """A store that cannot be used as asked; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows `start` to `stop` (not included) of an ensemble: block number `index`."""
+
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Indices of its rows."""
+        return np.arange(self.start, self.stop)
+
+    @property
+    def receipt(self) -> str:
+        """Name of the file that says it is done."""
+        return f"{self.index:08d}-{self.stop:010d}.json"
+
+
+def _variable(units: str, long_name: str, **attributes: str) -> dict[str, str]:
+    return {"units": units, "long_name": long_name, **attributes}
+
+
+_AIR = {"standard_name": "air_temperature"}
+VARIABLES: dict[str, dict[str, str]] = {
+    "carbon_reduction": _variable("t CO2", "carbon reduction against the baseline"),
+    "carbon_baseline": _variable("t CO2", "emissions of the replaced heat supply, its network loss included"),
+    "carbon_electricity": _variable("t CO2", "emissions of the electricity used"),
+    "carbon_peak_fuel": _variable("t CO2", "emissions of the fuel of the peak heating"),
+    "carbon_refrigerant": _variable("t CO2", "emissions of lost refrigerant, as CO2 equivalent"),
+    "carbon_embodied": _variable("t CO2", "emissions of building the wells, spread over their lifetime"),
+    "grid_emission_factor": _variable("t CO2 MWh-1", "location-based emission factor of electricity"),
+    "heat_demand": _variable("MWh", "heat demand"),
+    "heat_delivered": _variable("MWh", "heat delivered by heat pumps and peak heating"),
+    "heat_unmet": _variable("MWh", "heat demanded but not delivered"),
+    "heat_backup": _variable("MWh", "heat delivered by the peak heating"),
+    "heat_extracted": _variable("MWh", "heat taken from the wells"),
+    "electricity": _variable("MWh", "electricity of heat pumps, circulation and peak heating"),
+    "electricity_compressor": _variable("MWh", "electricity of the heat pumps' compressors"),
+    "electricity_circulation": _variable("MWh", "electricity of the circulation pumps, wells and building circuit"),
+    "electricity_backup": _variable("MWh", "electricity of electric peak heating"),
+    "unmet_hours": _variable("h", "hours in which heat falls short"),
+    "heating_reliability": _variable("1", "delivered over demanded heat"),
+    "indoor_temperature_min": _variable("degC", "lowest indoor temperature", cell_methods="winter: minimum", **_AIR),
+    "inlet_temperature_min": _variable(
+        "degC", "lowest temperature of the water entering the wells", cell_methods="winter: minimum"
+    ),
+    "outlet_temperature_mean": _variable(
+        "degC", "mean temperature of the water leaving the wells", cell_methods="winter: mean"
+    ),
+    "outdoor_temperature_mean": _variable("degC", "mean outdoor temperature", cell_methods="winter: mean", **_AIR),
+    "outdoor_temperature_min": _variable("degC", "lowest outdoor temperature", cell_methods="winter: minimum", **_AIR),
+}
+"""Variables of (sample, winter)."""
+
+SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
+    "energy_imbalance": _variable("1", "energy not accounted for over the life, relative to the heat from the rock"),
+    "replicate": _variable("1", "independent replicate of the design that the sample belongs to"),
+    "sample": _variable("1", "row of the design"),
+    "status": _variable("1", "how the sample ended", flag_meanings=STATUS_MEANINGS) | {"flag_values": [0, 1, 2, 3]},
+}
+_TYPES = {"replicate": "int16", "sample": "int64", "status": "int8"}
+
+
+def code_fingerprint() -> str:
+    """SHA-256 of the source that determines the bits of a row."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(file for part in CODE for file in ([root / part] if part.endswith(".py") else (root / part).glob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A store on disk, laid out for a study.
+
+    Attributes
+    ----------
+    path
+        The store's folder.
+    samples
+        Rows that it is laid out for.
+    block_size
+        Rows of a block.
+    """
+
+    path: Path
+    samples: int
+    block_size: int
+
+    @classmethod
+    def create(cls, path: Path, study: Study, *, block_size: int) -> "Ensemble":
+        """Lay out a new store for all of a study's samples; it appears at `path` in one step.
+
+        Raises
+        ------
+        EnsembleError
+            When the folder cannot be made.
+        """
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _lay_out(draft, study, block_size)
+            (draft / RECEIPTS).mkdir()
+            draft.rename(path)
+        except OSError as error:
+            raise EnsembleError(f"{path}: cannot be written: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return cls(path, study.samples, block_size)
+
+    @classmethod
+    def open(cls, path: Path) -> "Ensemble":
+        """Open a store that is there.
+
+        Raises
+        ------
+        EnsembleError
+            When it is not an ensemble of hotland.
+        """
+        attributes = read_attributes(path)
+        try:
+            samples = zarr.open_group(path, mode="r")["sample"].shape[0]
+            return cls(path, samples, int(attributes["block_size"]))
+        except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
+            raise EnsembleError(f"{path}: the store is damaged: {error}") from error
+
+    def extend(self, samples: int) -> "Ensemble":
+        """Lay the store out for more samples; the consolidated metadata, written last, make it visible in one step."""
+        group = zarr.open_group(self.path, mode="r+", use_consolidated=False)
+        for name, array in group.arrays():
+            if name != "winter":
+                array.resize((samples, *array.shape[1:]))
+        zarr.consolidate_metadata(self.path)
+        return Ensemble(self.path, samples, self.block_size)
+
+    def blocks(self) -> Iterator[Block]:
+        """All blocks, in order."""
+        for start in range(0, self.samples, self.block_size):
+            yield Block(start // self.block_size, start, min(start + self.block_size, self.samples))
+
+    def received(self) -> list[Block]:
+        """Blocks that are done; of a block that was extended, the longer one."""
+        blocks: dict[int, Block] = {}
+        for path in sorted((self.path / RECEIPTS).glob("????????-??????????.json")):
+            index, stop = (int(part) for part in path.stem.split("-"))
+            blocks[index] = Block(index, index * self.block_size, min(stop, self.samples))
+        return list(blocks.values())
+
+    def commit(self, block: Block, values: Mapping[str, NDArray[np.generic]], reasons: Mapping[int, str]) -> None:
+        """Write a block and its receipt. Doing so again is harmless: the bits are the same, or it is an error.
+
+        Parameters
+        ----------
+        values
+            By variable, (row,) or (row, winter).
+        reasons
+            Why rows failed, by row of the ensemble.
+
+        Raises
+        ------
+        RuntimeError
+            When the block has been received with other bits.
+        """
+        group = zarr.open_group(self.path, mode="r+")
+        checksums = {}
+        for name, value in values.items():
+            array = group[name]
+            assert isinstance(array, zarr.Array)
+            data = np.ascontiguousarray(value, dtype=array.dtype)
+            array[block.start : block.stop] = data
+            checksums[name] = zlib.crc32(data.tobytes())
+            _sync(self.path / name / "c" / "/".join([str(block.index), *["0"] * (data.ndim - 1)]))
+        receipt = {"block": block.index, "start": block.start, "stop": block.stop, "crc32": checksums}
+        receipt["failed"] = {str(row): reason for row, reason in reasons.items()}
+        target = self.path / RECEIPTS / block.receipt
+        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+        draft.write_text(json.dumps(receipt))
+        _sync(draft)
+        try:
+            os.link(draft, target)
+        except FileExistsError:
+            if json.loads(target.read_text())["crc32"] != checksums:
+                raise RuntimeError(f"{self.path}: block {block.index} was computed twice, with different bits") from None
+        finally:
+            draft.unlink()
+        _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    """Have a file or folder on disk; a chunk of nothing but fill values has no file."""
+    if path.exists():
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _lay_out(path: Path, study: Study, block_size: int) -> None:
+    rows, winters = study.samples, study.winters
+    group = zarr.create_group(
+        path,
+        attributes={
+            "Conventions": "CF-1.11",
+            "title": f"hotland ensemble of the study {study.name!r}",
+            "hotland_format": FORMAT,
+            "study": json.dumps(study.resolved()),
+            "fingerprint": study.fingerprint(),
+            "code_fingerprint": code_fingerprint(),
+            "seed": study.seed,
+            "block_size": block_size,
+            "packages": {name: version(name) for name in PACKAGES},
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "coordinates": "replicate",
+        },
+    )
+    codec = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+    inputs = {
+        variable_name(key): _variable(item.cf_unit, f"{item.description} ({key})")
+        for key, item in study.uncertain.items()
+    }
+    for name, attributes in ({**inputs, **SAMPLE_VARIABLES, **VARIABLES}).items():
+        by_winter = name in VARIABLES
+        kind = _TYPES.get(name, "float64")
+        group.create_array(
+            name,
+            shape=(rows, winters) if by_winter else (rows,),
+            chunks=(block_size, winters) if by_winter else (block_size,),
+            dtype=kind,
+            fill_value=np.nan if kind == "float64" else -1,
+            dimension_names=("sample", "winter") if by_winter else ("sample",),
+            compressors=codec,
+            attributes=attributes,
+        )
+    winter = group.create_array(
+        "winter",
+        shape=(winters,),
+        chunks=(winters,),
+        dtype="int16",
+        dimension_names=("winter",),
+        attributes=_variable("1", "heating season, the first one being 1"),
+    )
+    winter[:] = np.arange(1, winters + 1)
+    zarr.consolidate_metadata(path)
+
+
+def read_attributes(path: Path) -> dict[str, Any]:
+    """Attributes of a store; EnsembleError when it is none of hotland's, or a newer one."""
+    try:
+        attributes = json.loads((path / "zarr.json").read_text())["attributes"]
+        form = int(attributes["hotland_format"])
+    except FileNotFoundError:
+        raise EnsembleError(f"{path}: there is no ensemble here") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EnsembleError(f"{path}: this is not an ensemble of hotland") from error
+    if form > FORMAT:
+        raise EnsembleError(f"{path}: made by a newer hotland (format {form}, this one reads up to {FORMAT})")
+    return dict(attributes)
+
+
+def refuse_other_study(path: Path, study: Study) -> None:
+    """Raise EnsembleError when a store was made from another study, or by code that computes other bits."""
+    attributes = read_attributes(path)
+    if attributes["fingerprint"] != study.fingerprint():
+        there, here = _flatten(json.loads(attributes["study"])), _flatten(study.resolved())
+        ignored = ("samples", "description", "claim")
+        keys = [k for k in sorted(there | here) if there.get(k) != here.get(k) and not k.startswith(ignored)]
+        keys = [k for k in keys if not k.endswith(".source")]
+        lines = [f"  {k}: {there.get(k, 'not given')} in the store, {here.get(k, 'not given')} in the study" for k in keys]
+        if len(lines) > 10:
+            lines = [*lines[:9], f"  and {len(lines) - 9} more"]
+        raise EnsembleError(
+            "\n".join([f"{path}: the store was made from another study, which differs in", *lines, "  give another --output"])
+        )
+    if attributes["code_fingerprint"] != code_fingerprint():
+        made = attributes["packages"]["hotland"]
+        raise EnsembleError(
+            f"{path}: the store was made by another version of hotland's kernels (hotland {made}), whose rows differ; "
+            "give another --output"
+        )
+
+
+def _flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
+    if items is None:
+        return {prefix.removesuffix("."): node}
+    return {key: value for name, child in items for key, value in _flatten(child, f"{prefix}{name}.").items()}
+
+
+def open_ensemble(store: str | Path) -> xr.Dataset:
+    """Open an ensemble: its received rows, lazily.
+
+    Parameters
+    ----------
+    store
+        Folder of the store.
+
+    Returns
+    -------
+    Dataset with dimensions `sample` and `winter`; `status` is 0 where a sample ended well and `reason` says why it did not.
+
+    Raises
+    ------
+    EnsembleError
+        When there is no ensemble, or it is damaged or from a newer hotland.
+    """
+    path = Path(store)
+    ensemble = Ensemble.open(path)
+    try:
+        dataset = xr.open_zarr(path, consolidated=True, chunks=None)
+        blocks = ensemble.received()
+        reason = np.full(ensemble.samples, "", dtype=object)
+        for block in blocks:
+            for row, text in json.loads((path / RECEIPTS / block.receipt).read_text())["failed"].items():
+                reason[int(row)] = text
+    except (OSError, ValueError, KeyError) as error:
+        raise EnsembleError(f"{path}: the store is damaged: {error}") from error
+    dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
+    if sum(block.stop - block.start for block in blocks) < ensemble.samples:
+        rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
+        dataset = dataset.isel(sample=rows)
+    return dataset

@@ -1,0 +1,175 @@
+"""The design of a study: row i of the sample is a pure function of (seed, i), whoever computes it and with whatever other rows.
+
+Rows are dealt in turn to R *replicates* (row i belongs to replicate i mod R), which are independent of each other, so that the spread between
+them shows how far an estimate can be trusted. Within a replicate the rows are
+
+- ``sobol``: one scrambled Sobol' sequence (Owen 1998; matrix scramble and digital shift of `scipy.stats.qmc`),
+- ``latin_hypercube``: Latin hypercubes of 64 rows, one after the other,
+- ``monte_carlo``: independent.
+
+Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS`, with the others by a hash of its name. Adding, removing or
+reordering inputs changes no other. Correlated inputs follow a Gaussian copula.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
+
+from study.config import Study
+
+Array = NDArray[np.float64]
+
+MOST_DIMENSIONS = 256  # never to be changed: scrambles are drawn for all of them together
+_BITS = 32
+_STRATA = 64
+
+SOBOL_DIMENSIONS: tuple[str, ...] = (
+    # Append only. The first dimensions are the best distributed: those that matter most come first.
+    "geothermal_gradient",
+    "rock.conductivity",
+    "winter_load",
+    "field.spacing",
+    "building.design_load",
+    "carbon.baseline_factor",
+    "heat_pump.second_law_efficiency",
+    "surface_temperature",
+    "carbon.electricity_decline",
+    "carbon.electricity_factor",
+    "carbon.green_power_share",
+    "well.inner_pipe.conductivity",
+    "well.grout.conductivity",
+    "rock.volumetric_heat_capacity",
+    "climate.mean_offset",
+    "climate.warming",
+    "climate.season_standard_deviation",
+    "well.flow_rate",
+    "well.depth",
+    "heat_pump.minimum_inlet_temperature",
+    "heat_pump.capacity",
+    "heat_pump.maximum_cop",
+    "heat_pump.supply_temperature_design",
+    "heat_pump.supply_temperature_mild",
+    "peak_heating.capacity",
+    "peak_heating.efficiency",
+    "peak_heating.emission_factor",
+    "carbon.network_loss",
+    "carbon.refrigerant_charge",
+    "carbon.refrigerant_leakage",
+    "carbon.refrigerant_warming_potential",
+    "carbon.embodied_per_well",
+    "carbon.lifetime",
+    "circulation.pump_efficiency",
+    "circulation.transport_factor",
+    "building.floor_area",
+    "building.design_outdoor_temperature",
+    "building.indoor_temperature",
+    "building.balance_temperature",
+    "building.time_constant",
+    "well.borehole_diameter",
+    "well.casing.outer_diameter",
+    "well.casing.wall",
+    "well.casing.conductivity",
+    "well.inner_pipe.outer_diameter",
+    "well.inner_pipe.wall",
+    "fluid.density",
+    "fluid.heat_capacity",
+    "fluid.conductivity",
+    "fluid.viscosity",
+    "fluid.thermal_expansion",
+    "well.casing.volumetric_heat_capacity",
+    "well.grout.volumetric_heat_capacity",
+    "well.inner_pipe.volumetric_heat_capacity",
+    *(
+        f"rock.layers.{layer}.{name}"
+        for layer in range(20)
+        for name in ("thickness", "conductivity", "volumetric_heat_capacity", "geothermal_gradient")
+    ),
+)
+
+
+def sample_inputs(study: Study, rows: NDArray[np.int64]) -> dict[str, Array]:
+    """Values of every numeric input of a study, uncertain or not, for some rows of its design.
+
+    Returns
+    -------
+    By key, in the canonical unit of each, shape (row,).
+    """
+    uncertain = list(study.uncertain)
+    u = correlate(study, dict(zip(uncertain, uniforms(study, uncertain, rows).T, strict=True)))
+    return {
+        key: item.quantile(u[key]) if key in u else np.full(len(rows), item.value) for key, item in study.inputs.items()
+    }
+
+
+def uniforms(study: Study, names: Sequence[str], rows: NDArray[np.int64]) -> Array:
+    """Points of the design in the open unit cube, shape (row, name)."""
+    replicate, index = rows % study.replicates, rows // study.replicates
+    if study.design == "sobol":
+        return _sobol(study.seed, names, replicate, index)
+    if study.design == "latin_hypercube":
+        return _latin_hypercube(study.seed, names, replicate, index)
+    return _monte_carlo(study.seed, names, rows)
+
+
+def correlate(study: Study, u: dict[str, Array]) -> dict[str, Array]:
+    """Give uniform variates the study's rank correlations, by a Gaussian copula; of a correlated set the first stays as it is."""
+    names, correlation = study.correlation_matrix()
+    if not names:
+        return u
+    factor = np.linalg.cholesky(correlation)
+    normal = np.stack([ndtri(u[name]) for name in names])
+    # not a matrix product, whose bits may depend on how many rows there are
+    mixed = [sum(factor[i, j] * normal[j] for j in range(i + 1)) for i in range(len(names))]
+    return u | {name: u[name] if i == 0 else ndtr(mixed[i]) for i, name in enumerate(names)}
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
+
+
+@lru_cache(maxsize=64)
+def _scrambled_sobol(seed: int, replicate: int) -> qmc.Sobol:
+    rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol"), replicate]))
+    return qmc.Sobol(MOST_DIMENSIONS, scramble=True, bits=_BITS, rng=rng)
+
+
+def _sobol(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:
+    columns = [SOBOL_DIMENSIONS.index(name) for name in names]
+    u = np.empty((len(index), len(columns)))
+    for each in np.unique(replicate):
+        rows = replicate == each
+        first, last = index[rows].min(), index[rows].max()
+        sequence = _scrambled_sobol(seed, int(each)).reset()
+        if first > 0:
+            sequence.fast_forward(int(first))
+        points = sequence.random(int(last - first) + 1)[index[rows] - first]
+        u[rows] = points[:, columns] + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
+    return u
+
+
+def _latin_hypercube(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:
+    u = np.empty((len(index), len(names)))
+    for each, cube in sorted(set(zip(replicate.tolist(), (index // _STRATA).tolist(), strict=True))):
+        rows = (replicate == each) & (index // _STRATA == cube)
+        for column, name in enumerate(names):
+            rng = np.random.default_rng(np.random.SeedSequence([seed, _key(name), each, cube]))
+            stratum = rng.permutation(_STRATA)
+            place = rng.random(_STRATA)
+            u[rows, column] = ((stratum + place) / _STRATA)[index[rows] % _STRATA]
+    return np.maximum(u, 2.0**-60)
+
+
+def _monte_carlo(seed: int, names: Sequence[str], rows: NDArray[np.int64]) -> Array:
+    u = np.empty((len(rows), len(names)))
+    first, last = int(rows.min()), int(rows.max())
+    skipped = first // 4 * 4  # Philox makes four words for each step of its counter
+    for column, name in enumerate(names):
+        generator = np.random.Philox(np.random.SeedSequence([seed, _key(name)])).advance(skipped // 4)
+        words = generator.random_raw(last - skipped + 1)[rows - skipped]
+        u[:, column] = ((words >> np.uint64(12)) + 0.5) * 2.0**-52
+    return u
