@@ -24,5 +24,5 @@ class CarbonAccount(NamedTuple):
 
 
 def electricity_factor(first: Array, decline: Array, winters: int) -> Array:
-    """Grid emission factor of each winter, t CO2/MWh, (winter, lane): `first` falls by the share `decline` a year; both (lane,)."""
+    """Grid emission factor of each winter, (winter, lane): `first` (lane,) falls by the share `decline` (lane,) a year."""
     return first * (1.0 - decline) ** np.arange(winters)[:, None]

@@ -1,17 +1,18 @@
 """The coaxial well: thermal resistances, and the counterflow of its two fluids.
 
-Water goes down one channel and comes up the other; the annulus exchanges heat with the rock, and both channels with each other. Along the well,
-for the channel going down (D), the one going up (U) and the wall (W), M = flow heat-capacity rate (W/K), C = heat capacity of a channel's
-fluid (J/m/K):
+Water goes down one channel and comes up the other; the annulus exchanges heat with the rock, and both channels with
+each other. Along the well, for the channel going down (D), the one going up (U) and the wall (W), M = flow
+heat-capacity rate (W/K), C = heat capacity of a channel's fluid (J/m/K):
 
     C_D ∂D/∂t + M ∂D/∂z = g_D (W - D) + g_12 (U - D)
     C_U ∂U/∂t - M ∂U/∂z = g_U (W - U) + g_12 (D - U),        D = U at the bottom
 
-where g = 1/R, and g_D or g_U is zero for the inner pipe. Box scheme in z (cell means are the means of the two ends), implicit Euler in t. The wall's
-answer to the heat taken during the step itself is part of g (see `kernels.ground`), so W is what the wall would be without it.
+where g = 1/R, and g_D or g_U is zero for the inner pipe. Box scheme in z (cell means are the means of the two ends),
+implicit Euler in t. The wall's answer to the heat taken during the step itself is part of g (see `kernels.ground`),
+so W is what the wall would be without it.
 
-The solution is one sweep up, which gives U = A + B·D at every depth, and, once the inlet temperature is known, one sweep down. At the
-top A + B·D says what the well will deliver for any inlet, before the plant has chosen one.
+The solution is one sweep up, which gives U = A + B·D at every depth, and, once the inlet temperature is known, one
+sweep down. At the top A + B·D says what the well will deliver for any inlet, before the plant has chosen one.
 
 Arrays are (cell, lane), cells from the top down, unless said otherwise.
 """
@@ -38,7 +39,7 @@ class Fluid:
 
 @dataclass(frozen=True)
 class Pipes:
-    """Radii (m) from the inside out, and conductivities (W/m/K). The annulus lies between the inner pipe and the casing."""
+    """Radii (m) from the inside out, and conductivities (W/m/K); the annulus lies between inner pipe and casing."""
 
     inner_pipe_inner_radius: Array
     inner_pipe_outer_radius: Array
@@ -152,7 +153,8 @@ def thermal_resistances(flow_rate: Array, pipes: Pipes, fluid: Fluid) -> tuple[A
 def friction_pressure_drop(flow_rate: Array, depth: Array, pipes: Pipes, fluid: Fluid) -> Array:
     """Pressure lost to friction down and up the well, Pa (Darcy-Weisbach, smooth walls).
 
-    Friction factor 64/Re up to Re = 2300, Petukhov from 4000 on, linear in Re between; `flow_rate` in m³/s, `depth` in m.
+    Friction factor 64/Re up to Re = 2300, Petukhov from 4000 on, linear in Re between; `flow_rate` in m³/s, `depth`
+    in m.
     """
 
     def channel(area: Array, diameter: Array) -> Array:
@@ -181,7 +183,8 @@ def eliminate(m, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio):  #
     m
         Flow heat-capacity rate over the cell's length, M/Δz, W/m/K, (cell, lane).
     g_down, g_up
-        Conductance between wall and channel, W/m/K: zero for the inner pipe; for the annulus 1/(R_aw + the ground's answer within the step).
+        Conductance between wall and channel, W/m/K: zero for the inner pipe; for the annulus 1/(R_aw + the ground's
+        answer within the step).
     g_12, storage_down, storage_up
         Conductance between the channels, and heat capacity of each over the step, C/Δt, W/m/K.
     sweep
@@ -227,7 +230,8 @@ def sweep_up(sweep, wall, down, up, offset, progress):  # type: ignore[no-untype
     wall, down, up
         Wall without this step's heat, and the channels' means before the step, °C, (cell, lane).
     offset
-        Result, (cell + 1, lane), °C: A at the top of each cell; zero at the bottom. offset[0] is A in outlet = A + B · inlet.
+        Result, (cell + 1, lane), °C: A at the top of each cell; zero at the bottom. offset[0] is A in outlet = A + B
+        · inlet.
     progress
         Result, (cell, lane), °C: p of each cell.
     """
@@ -238,10 +242,16 @@ def sweep_up(sweep, wall, down, up, offset, progress):  # type: ignore[no-untype
         for lane in range(lanes):
             w, d, u, a = wall[cell, lane], down[cell, lane], up[cell, lane], offset[cell + 1, lane]
             progress[cell, lane] = (
-                sweep[0, cell, lane] * w + sweep[1, cell, lane] * d + sweep[2, cell, lane] * u + sweep[3, cell, lane] * a
+                sweep[0, cell, lane] * w
+                + sweep[1, cell, lane] * d
+                + sweep[2, cell, lane] * u
+                + sweep[3, cell, lane] * a
             )
             offset[cell, lane] = (
-                sweep[4, cell, lane] * w + sweep[5, cell, lane] * d + sweep[6, cell, lane] * u + sweep[7, cell, lane] * a
+                sweep[4, cell, lane] * w
+                + sweep[5, cell, lane] * d
+                + sweep[6, cell, lane] * u
+                + sweep[7, cell, lane] * a
             )
 
 

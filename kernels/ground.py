@@ -1,16 +1,18 @@
 """Heat conduction from the rock to the borehole wall, as a sum of exponential modes.
 
-Each layer of rock is an infinite cylinder around the well, at rest at its undisturbed temperature until heat is taken from it. If the
-heat flow per metre into the well were constant, `q` (W/m), the wall would cool by
+Each layer of rock is an infinite cylinder around the well, at rest at its undisturbed temperature until heat is taken
+from it. If the heat flow per metre into the well were constant, `q` (W/m), the wall would cool by
 
     ΔT(t) = q / (2 π k) · G(Fo),        Fo = α t / r_b²
 
-Here G is the step response: of the well itself the cylinder source, of its neighbours in a field the sum of line sources. Both are written as
+Here G is the step response: of the well itself the cylinder source, of its neighbours in a field the sum of line
+sources. Both are written as
 
     G(Fo) ≈ c_0 + Σ_j c_j (1 - exp(-Fo / τ_j))
 
-on one fixed logarithmic grid of time constants τ_j. The rock's memory is then one number for each mode, which advances exactly over a
-step of any length in which q is constant: no radial grid, no history of loads, no limit on the step.
+on one fixed logarithmic grid of time constants τ_j. The rock's memory is then one number for each mode, which
+advances exactly over a step of any length in which q is constant: no radial grid, no history of loads, no limit on
+the step.
 """
 
 from dataclasses import dataclass
@@ -38,7 +40,8 @@ def cylinder_source(fourier_number: Array) -> Array:
 
     Notes
     -----
-    Carslaw and Jaeger (1959), Conduction of Heat in Solids, section 13.5, eq. 17, at r = a, with 1/u² = τ as the variable:
+    Carslaw and Jaeger (1959), Conduction of Heat in Solids, section 13.5, eq. 17, at r = a, with 1/u² = τ as the
+    variable:
 
         G = ∫ w(τ) (1 - exp(-Fo / τ)) d ln τ,        w = (2 / π²) τ / (J1²(τ^-½) + Y1²(τ^-½))
 
@@ -95,9 +98,9 @@ class Modes:
 
     @classmethod
     def logarithmic(cls, *, shortest: float, longest: float, per_decade: float) -> "Modes":
-        """Fit the cylinder source on time constants from `shortest` to `longest` (in r_b² / α), `per_decade` to a decade.
+        """Fit the cylinder source on time constants from `shortest` to `longest`, `per_decade` to a decade.
 
-        The fit holds from 3 times the shortest to half the longest time constant.
+        Times are in units of r_b² / α. The fit holds from 3 times the shortest to half the longest time constant.
         """
         count = round(per_decade * np.log10(longest / shortest)) + 1
         time_constant = np.geomspace(shortest, longest, count)
@@ -128,7 +131,8 @@ def rectangular_field(rows: int, columns: int) -> tuple[Array, Array]:
 
     Returns
     -------
-    The distinct distances, shape (distances,), and how many neighbours a well has on average at each, shape (distances,).
+    The distinct distances, shape (distances,), and how many neighbours a well has on average at each, shape
+    (distances,).
     """
     well = np.stack(np.meshgrid(np.arange(rows), np.arange(columns)), axis=-1).reshape(-1, 2)
     squared = ((well[:, None] - well[None]) ** 2).sum(axis=-1).ravel()
@@ -174,7 +178,8 @@ def advance(decay, gain, flux, memory, undisturbed, wall):  # type: ignore[no-un
     memory
         Cooling of the wall carried by each mode, K, (mode, lane): updated.
     wall
-        Result, °C, (lane,): what `recall` would give for a next step of the same length, in the same pass over the memory.
+        Result, °C, (lane,): what `recall` would give for a next step of the same length, in the same pass over the
+        memory.
     """
     modes, lanes = memory.shape
     for lane in range(lanes):

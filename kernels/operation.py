@@ -1,7 +1,8 @@
 """A field of wells and its plant, hour by hour through a heating season, and the rest in summer.
 
-All wells are alike, carry the same flow and feel the mean of their neighbours (`kernels.ground`). The water circulates all season long. Arrays are
-(…, lane), lane the last and one sample each; powers and energies are of the whole field, W and Wh.
+All wells are alike, carry the same flow and feel the mean of their neighbours (`kernels.ground`). The water
+circulates all season long. Arrays are (…, lane), lane the last and one sample each; powers and energies are of the
+whole field, W and Wh.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ class Wells(NamedTuple):
 
     Attributes
     ----------
-    count
+    number
         Number of wells.
     flow
         Flow heat-capacity rate of one well, W/K.
@@ -43,12 +44,13 @@ class Wells(NamedTuple):
     weight
         Weights of the modes of `kernels.ground.HOURLY`, the well's own and its neighbours' together, (mode, lane).
     friction, buoyancy, pump_efficiency
-        Pressure drop of one well (Pa); what a kelvin of mean difference between the channels, over a metre, gives back (Pa/m/K); 1.
+        Pressure drop of one well (Pa); what a kelvin of mean difference between the channels, over a metre, gives
+        back (Pa/m/K); 1.
     volume_flow
         Of one well, m³/s.
     """
 
-    count: Array
+    number: Array
     flow: Array
     annulus_wall: Array
     annulus_inner: Array
@@ -70,9 +72,10 @@ class Wells(NamedTuple):
 class Plant(NamedTuple):
     """Demand and plant, all (lane,).
 
-    `design_load` W at `design_outdoor` °C, `balance`, `supply_design`, `supply_mild` °C, `conductance` of the building W/K, `persistence` =
-    exp(-1 h / time constant), `capacity` of the heat pumps W, `efficiency` second-law, `maximum_cop`, `minimum_inlet` °C,
-    `peak_capacity` W, `transport_factor` heat per electricity of the building circuit's pumps.
+    `design_load` W at `design_outdoor` °C, `balance`, `supply_design`, `supply_mild` °C, `conductance` of the
+    building W/K, `persistence` = exp(-1 h / time constant), `capacity` of the heat pumps W, `efficiency` second-law,
+    `maximum_cop`, `minimum_inlet` °C, `peak_capacity` W, `transport_factor` heat per electricity of the building
+    circuit's pumps.
     """
 
     design_load: Array
@@ -91,7 +94,17 @@ class Plant(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a field remembers: `memory` of the rock K (cell, mode, lane), `down` and `up` water °C (cell, lane), `shortfall` indoors K (lane,)."""
+    """What a field remembers.
+
+    Attributes
+    ----------
+    memory
+        Cooling of the wall carried by each mode, K, (cell, mode, lane).
+    down, up
+        Water in the two channels, °C, (cell, lane).
+    shortfall
+        How far the building is below its set temperature, K, (lane,).
+    """
 
     memory: Array
     down: Array
@@ -100,7 +113,10 @@ class State(NamedTuple):
 
 
 class Season(NamedTuple):
-    """Sums and extremes of one heating season, all (lane,): Wh, h, °C; `rock_heat_gross` sums hourly magnitudes, to judge balances by."""
+    """Sums and extremes of one heating season, all (lane,): energies Wh, temperatures °C, `shortfall_max` K.
+
+    `rock_heat` is what the rock gave; `rock_heat_gross` sums its hourly magnitudes, to judge balances by.
+    """
 
     heat_demand: Array
     heat_pump_heat: Array
@@ -120,8 +136,15 @@ class Season(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What a time step of one length needs: modes' `decay` and `gain` (layer, mode, lane), `g_down`, `g_up`, `g_12`, `storage_down`,
-    `storage_up` W/m/K (cell, lane), and of `kernels.coaxial.eliminate` `sweep` (10, cell, lane) and `ratio` (lane,)."""
+    """What a time step of one length needs.
+
+    Attributes
+    ----------
+    decay, gain
+        As in `kernels.ground.advance`, (layer, mode, lane).
+    g_down, g_up, g_12, storage_down, storage_up, sweep, ratio
+        As in `kernels.coaxial.eliminate`.
+    """
 
     decay: Array
     gain: Array
@@ -185,27 +208,44 @@ def _season(state, wells, steps, plant, outdoor, season):  # type: ignore[no-unt
         recall(steps.decay[wells.layer[cell]], state.memory[cell], wells.undisturbed[cell], wall[cell])
     for hour in range(len(outdoor)):
         sweep_up(steps.sweep, wall, state.down, state.up, offset, progress)
-        _hour(outdoor[hour], offset[0], steps.ratio, state.shortfall, wells.count, wells.flow, plant, season, inlet, outlet)
-        sweep_down(steps.sweep, steps.g_down, steps.g_up, wall, offset, progress, inlet, outlet, state.down, state.up, flux)
+        _hour(
+            outdoor[hour],
+            offset[0],
+            steps.ratio,
+            state.shortfall,
+            wells.number,
+            wells.flow,
+            plant,
+            season,
+            inlet,
+            outlet,
+        )
+        sweep_down(
+            steps.sweep, steps.g_down, steps.g_up, wall, offset, progress, inlet, outlet, state.down, state.up, flux
+        )
         rock[:] = 0.0
         head[:] = 0.0
         for cell in range(cells):
             at = wells.layer[cell]
-            advance(steps.decay[at], steps.gain[at], flux[cell], state.memory[cell], wells.undisturbed[cell], wall[cell])
+            advance(
+                steps.decay[at], steps.gain[at], flux[cell], state.memory[cell], wells.undisturbed[cell], wall[cell]
+            )
             for lane in range(lanes):
                 rock[lane] += wells.thickness[cell, lane] * flux[cell, lane]
             for lane in range(lanes):
                 head[lane] += wells.thickness[cell, lane] * (state.up[cell, lane] - state.down[cell, lane])
         for lane in range(lanes):
-            heat = wells.count[lane] * rock[lane]
+            heat = wells.number[lane] * rock[lane]
             season.rock_heat[lane] += heat
             season.rock_heat_gross[lane] += abs(heat)
             pressure = max(0.0, wells.friction[lane] - wells.buoyancy[lane] * head[lane])
-            season.circulation[lane] += wells.count[lane] * wells.volume_flow[lane] * pressure / wells.pump_efficiency[lane]
+            season.circulation[lane] += (
+                wells.number[lane] * wells.volume_flow[lane] * pressure / wells.pump_efficiency[lane]
+            )
 
 
 @njit(cache=True)
-def _hour(outdoor, offset, ratio, shortfall, count, flow, plant, season, inlet, outlet):  # type: ignore[no-untyped-def]
+def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet, outlet):  # type: ignore[no-untyped-def]
     """One hour of the plant: chooses the wells' inlet and keeps the sums."""
     for lane in range(len(outdoor)):
         air = outdoor[lane]
@@ -213,7 +253,7 @@ def _hour(outdoor, offset, ratio, shortfall, count, flow, plant, season, inlet, 
         supply = supply_temperature(
             air, plant.design_outdoor[lane], plant.balance[lane], plant.supply_design[lane], plant.supply_mild[lane]
         )
-        all_flow = count[lane] * flow[lane]
+        all_flow = number[lane] * flow[lane]
         heat, work, cold = heat_pump(
             min(demand, plant.capacity[lane]),
             supply,
@@ -275,4 +315,4 @@ def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
         state.down[cell], state.up[cell] = down, up
         rock += wells.thickness[cell] * flux
     state.shortfall[:] = 0.0
-    return wells.count * rock
+    return wells.number * rock

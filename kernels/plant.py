@@ -1,6 +1,7 @@
 """The plant on top of the wells: heat demand, heat pump, peak heating and the building that cools when heat is short.
 
-Functions of plain numbers for one hour of one sample, compiled into the hourly loop of `kernels.operation`. Powers in W, temperatures in °C.
+Functions of plain numbers for one hour of one sample, compiled into the hourly loop of `kernels.operation`. Powers in
+W, temperatures in °C.
 """
 
 from numba import njit
@@ -12,16 +13,16 @@ MINIMUM_COP = 1.1
 
 @njit(cache=True)
 def heat_demand(outdoor, design_load, design_outdoor, balance):  # type: ignore[no-untyped-def]
-    """Heat that the buildings ask for, W: zero at the balance temperature, `design_load` (W) at the design outdoor temperature, linear.
+    """Heat that the buildings ask for, W: zero at the balance temperature, `design_load` at the design temperature.
 
-    It goes on rising below the design temperature. This is the open-loop heating curve of a weather-compensated supply.
+    Linear, and it goes on rising below the design temperature. This is the open-loop heating curve of a weather-compensated supply.
     """
     return design_load * max(0.0, (balance - outdoor) / (balance - design_outdoor))
 
 
 @njit(cache=True)
 def supply_temperature(outdoor, design_outdoor, balance, supply_design, supply_mild):  # type: ignore[no-untyped-def]
-    """Weather-compensated supply temperature, °C: `supply_mild` at the balance temperature, `supply_design` from the design one down."""
+    """Weather-compensated supply temperature, °C: from `supply_mild` at balance to `supply_design` at design temperature."""
     share = min(1.0, max(0.0, (balance - outdoor) / (balance - design_outdoor)))
     return supply_mild + share * (supply_design - supply_mild)
 
@@ -30,10 +31,11 @@ def supply_temperature(outdoor, design_outdoor, balance, supply_design, supply_m
 def heat_pump(request, supply, offset, ratio, flow, efficiency, maximum_cop, minimum_inlet):  # type: ignore[no-untyped-def]
     """What a heat pump on the wells delivers of a requested heat output.
 
-    Compressor work is W = Q / COP with COP = η T_hot / (T_hot - T_cold): T_hot the supply temperature, T_cold that of the water leaving
-    the evaporator, which is the wells' inlet x. The wells answer with outlet = offset + ratio · x, and Q - W must be what they give,
-    flow · (outlet - x): with 1/COP linear in x, a linear equation. Where COP would leave [MINIMUM_COP, maximum_cop], it stays at the
-    bound. Where x would fall below `minimum_inlet`, x stays there and the output falls.
+    Compressor work is W = Q / COP with COP = η T_hot / (T_hot - T_cold): T_hot the supply temperature, T_cold that of
+    the water leaving the evaporator, which is the wells' inlet x. The wells answer with outlet = offset + ratio · x,
+    and Q - W must be what they give, flow · (outlet - x): with 1/COP linear in x, a linear equation. Where COP would
+    leave [MINIMUM_COP, maximum_cop], it stays at the bound. Where x would fall below `minimum_inlet`, x stays there
+    and the output falls.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ def heat_pump(request, supply, offset, ratio, flow, efficiency, maximum_cop, min
 def indoor_shortfall(shortfall, unmet, conductance, persistence):  # type: ignore[no-untyped-def]
     """How far the building is below its set temperature after an hour, K.
 
-    One resistance, one capacity (1R1C), exact for a constant deficit: θ' = θ p + (unmet / UA) (1 - p), with p = exp(-1 h / time constant).
+    One resistance, one capacity (1R1C), exact for a constant deficit: θ' = θ p + (unmet / UA) (1 - p), with p =
+    exp(-1 h / time constant).
     """
     return shortfall * persistence + unmet / conductance * (1.0 - persistence)

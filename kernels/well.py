@@ -1,5 +1,6 @@
 """One coaxial well under a prescribed load: temperatures over time, with steps as short as the load asks for."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ class Column:
 
     @classmethod
     def cut(cls, thickness: Array, gradient: Array, surface_temperature: float, cells: NDArray[np.int64]) -> "Column":
-        """Cut layers of given thickness (m), gradient (K/m) and number of cells (all (layer,)) into equal cells each."""
+        """Cut layers of given thickness (m), gradient (K/m) and number of cells, all (layer,), into equal cells."""
         layer = np.repeat(np.arange(len(cells)), cells)
         length = (thickness / cells)[layer]
         rise = length * gradient[layer]
@@ -64,7 +65,7 @@ def time_steps(change: Array, end: Array, first: float, growth: float) -> tuple[
     marks = np.union1d(change[change < end[-1]], np.append(end, 0.0))
     last_change = 0.0
     done = {0.0: 0}
-    for start, stop in zip(marks[:-1], marks[1:], strict=True):
+    for start, stop in itertools.pairwise(marks):
         if start in change:
             last_change = start
         # grown freely, then scaled to land on `stop`
@@ -113,7 +114,15 @@ class Well:
 
 
 def prescribed_load(
-    well: Well, *, change: Array, load: Array, fixed_inlet: bool, times: Array, modes: Modes = FINE, first: float | None = None, growth: float = 0.002
+    well: Well,
+    *,
+    change: Array,
+    load: Array,
+    fixed_inlet: bool,
+    times: Array,
+    modes: Modes = FINE,
+    first: float | None = None,
+    growth: float = 0.002,
 ) -> tuple[Array, Array]:
     """Temperatures of the water entering and leaving a well that circulates from t = 0 on.
 
@@ -122,14 +131,15 @@ def prescribed_load(
     well
         The well; water, walls and rock start at the undisturbed temperature.
     change, load
-        From each time (s, the first one 0) on: heat taken from the well (W), or with `fixed_inlet` the inlet temperature (°C).
+        From each time (s, the first one 0) on: heat taken from the well (W), or with `fixed_inlet` the inlet
+        temperature (°C).
     times
         Output times, s, increasing. At a time at which the load changes, the answer is the one just before.
     modes
         Time constants of the ground's memory.
     first, growth
-        Steps after a change of load are `first` (s) long, by default the time that the water takes through one cell; later ones are
-        this share of the time since the change.
+        Steps after a change of load are `first` (s) long, by default the time that the water takes through one cell;
+        later ones are this share of the time since the change.
 
     Returns
     -------

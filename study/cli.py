@@ -1,13 +1,11 @@
 """The command `hotland`. Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted."""
 
-import json
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -35,9 +33,16 @@ def commands() -> None:
 @click.option("--seed", type=int, help="Seed, instead of the study's.")
 @click.option("--output", type=click.Path(path_type=Path), help="The store.  [default: ensembles/<name>.zarr]")
 @click.option("--address", help="A Ray cluster.  [default: this machine alone]")
-@click.option("--block-size", type=click.IntRange(1, 100_000), help="Samples of a task in a new store; changes no result.")
+@click.option(
+    "--block-size", type=click.IntRange(1, 100_000), help="Samples of a task in a new store; changes no result."
+)
 def run(
-    config: Path, samples: int | None, seed: int | None, output: Path | None, address: str | None, block_size: int | None
+    config: Path,
+    samples: int | None,
+    seed: int | None,
+    output: Path | None,
+    address: str | None,
+    block_size: int | None,
 ) -> None:
     """Run the study CONFIG, or what is left of it, and print the answer."""
     study = load_study(config).with_overrides(samples=samples, seed=seed)
@@ -49,14 +54,13 @@ def run(
     ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
     if blocks:
         rows = sum(block.stop - block.start for block in blocks)
-        say.print(f"{study.name}: {study.samples:,} samples of {study.winters} winters, {len(study.uncertain)} uncertain inputs, {study.design}")
+        say.print(f"{_plan(study)}, {len(study.uncertain)} uncertain inputs, {study.design}")
         if rows < study.samples:
             say.print(f"{store}: {study.samples - rows:,} samples are there, {rows:,} to go")
         else:
             say.print(f"{store}: new")
-        say.print("compiling the kernels, or loading them from their cache (the first time takes about half a minute) ...")
-        engine.warm_up(study)
-        say.print(f"starting Ray on {'this machine' if address is None else address} ...")
+        where = "this machine" if address is None else address
+        say.print(f"starting on {where}; the very first time the kernels are compiled, which takes half a minute ...")
         try:
             with _progress(say) as progress:
                 engine.run_blocks(study, ensemble, blocks, address=address, progress=progress)
@@ -75,7 +79,7 @@ def check(config: Path) -> None:
     """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
     study = load_study(config)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    console.print(f"{config}: a valid study. {study.samples:,} samples of {study.winters} winters, seed {study.seed}, {study.design}.")
+    console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
     table = Table(box=None, pad_edge=False)
     table.add_column("input")
     table.add_column("value")
@@ -115,9 +119,16 @@ def well(case: Path, output: Path | None) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("time (d)", "inlet (°C)", "outlet (°C)", "heat rate (kW)"):
         table.add_column(title, justify="right")
-    for row in zip(*(dataset[name].values for name in ("time", "inlet_temperature", "outlet_temperature", "heat_rate")), strict=True):
+    for row in zip(
+        *(dataset[name].values for name in ("time", "inlet_temperature", "outlet_temperature", "heat_rate")),
+        strict=True,
+    ):
         table.add_row(f"{row[0]:g}", *(f"{value:.3f}" for value in row[1:]))
     Console().print(table)
+
+
+def _plan(study: Study) -> str:
+    return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
 
 
 def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:
@@ -135,10 +146,20 @@ def _progress(say: Console) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal, a line now and then elsewhere; called with samples done and samples in all."""
     start = last = time.monotonic()
     if say.is_terminal:
-        columns = (TextColumn("samples"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("to go"), TimeRemainingColumn())
+        columns = (
+            TextColumn("samples"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("to go"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=say) as bar:
             task = bar.add_task("samples", total=None, rate="")
-            yield lambda done, total: bar.update(task, completed=done, total=total, rate=f"{done / (time.monotonic() - start):.1f}/s")
+            yield lambda done, total: bar.update(
+                task, completed=done, total=total, rate=f"{done / (time.monotonic() - start):.1f}/s"
+            )
         return
 
     def line(done: int, total: int) -> None:

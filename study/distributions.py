@@ -143,6 +143,19 @@ class Input:
         return written if self.uncertain else written["value"]
 
     @property
+    def text(self) -> str:
+        """The value or the distribution on one line, for people to read."""
+        if self.kind == "choice" and len(self.parameters["values"]) > 5:
+            return f"choice of {len(self.parameters['values'])} values, {self.bounds()} {self.unit}"
+        written = self.dump()
+        if not isinstance(written, dict):
+            return str(written)
+        named = [
+            f"{name} {value}" for name, value in written.items() if name not in ("distribution", "source", "value")
+        ]
+        return f"{self.kind}: {', '.join(named)}" if self.uncertain else str(written["value"])
+
+    @property
     def uncertain(self) -> bool:
         """Whether the input is a distribution rather than a constant."""
         return self.kind != "constant"

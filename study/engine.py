@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study.config import Study
-from study.ensemble import Block, Ensemble, refuse_other_study
+from study.ensemble import Block, Ensemble, open_ensemble, refuse_other_study
 from study.simulation import simulate
 
 if TYPE_CHECKING:
-    import ray
+    import xarray as xr
 
 BLOCK_SIZE = 128
 MOST_ATTEMPTS = 3
@@ -67,53 +68,72 @@ def warm_up(study: Study) -> None:
 def run_blocks(
     study: Study, ensemble: Ensemble, blocks: list[Block], *, address: str | None = None, progress: Progress
 ) -> None:
-    """Compute blocks on Ray, with a bounded number of tasks in flight.
+    """Compute blocks as Ray tasks; a single one, which there is nothing to share of, in this process.
 
     Parameters
     ----------
     address
         A Ray cluster; by default this machine alone, with nothing listening beyond loopback.
     progress
-        Called after each block.
+        Called whenever there is something to tell.
 
     Raises
     ------
     RunError
         When a block fails again and again, or the code does.
     """
-    ray = start_ray(address)
+    if len(blocks) == 1 and address is None:
+        compute_block(study, ensemble, blocks[0])
+        rows = blocks[0].stop - blocks[0].start
+        progress(rows, rows)
+        return
+    with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
+        compiling = pool.submit(warm_up, study)
+        ray = start_ray(address)
+        compiling.result()
     try:
-        task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
-        study_ref, ensemble_ref = ray.put(study), ray.put(ensemble)
-        waiting, attempts = list(reversed(blocks)), {block.index: 0 for block in blocks}
-        flying: dict[Any, Block] = {}
-        total = sum(block.stop - block.start for block in blocks)
-        done = 0
-        progress(done, total)
-        while waiting or flying:
-            while waiting and len(flying) < 2 * int(ray.cluster_resources().get("CPU", 1)) + 1:
-                block = waiting.pop()
-                attempts[block.index] += 1
-                flying[task.remote(study_ref, ensemble_ref, block)] = block
-            ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
-            for ref in ready:
-                block = flying.pop(ref)
-                try:
-                    ray.get(ref)
-                except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
-                    if attempts[block.index] >= MOST_ATTEMPTS:
-                        raise RunError(f"block {block.index} ended its worker {MOST_ATTEMPTS} times: {error}") from error
-                    waiting.append(block)
-                except ray.exceptions.RayTaskError as error:
-                    raise RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}):\n{error}") from error
-                else:
-                    done += block.stop - block.start
-            progress(done, total)
+        _share_out(ray, study, ensemble, blocks, progress)
     finally:
         ray.shutdown()
 
 
-def start_ray(address: str | None) -> "ray":  # type: ignore[valid-type]
+def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], progress: Progress) -> None:
+    """Keep a bounded number of tasks in flight until all blocks are done."""
+    task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
+    machine_faults = (
+        ray.exceptions.WorkerCrashedError,
+        ray.exceptions.NodeDiedError,
+        ray.exceptions.OutOfMemoryError,
+        ray.exceptions.RaySystemError,
+    )
+    shared = ray.put(study), ray.put(ensemble)
+    waiting, attempts = list(reversed(blocks)), dict.fromkeys(blocks, 0)
+    flying: dict[Any, Block] = {}
+    total = sum(block.stop - block.start for block in blocks)
+    done = 0
+    progress(done, total)
+    while waiting or flying:
+        while waiting and len(flying) < 2 * int(ray.cluster_resources().get("CPU", 1)) + 1:
+            block = waiting.pop()
+            attempts[block] += 1
+            flying[task.remote(*shared, block)] = block
+        ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
+        for ref in ready:
+            block = flying.pop(ref)
+            try:
+                ray.get(ref)
+            except machine_faults as error:
+                if attempts[block] >= MOST_ATTEMPTS:
+                    raise RunError(f"block {block.index} ended its worker {MOST_ATTEMPTS} times: {error}") from error
+                waiting.append(block)
+            except ray.exceptions.RayTaskError as error:
+                raise RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}):\n{error}") from error
+            else:
+                done += block.stop - block.start
+        progress(done, total)
+
+
+def start_ray(address: str | None) -> Any:
     """Import Ray and connect it: to a cluster, or to this machine's own cores, quietly and on loopback alone."""
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS"), "1")
@@ -133,3 +153,37 @@ def start_ray(address: str | None) -> "ray":  # type: ignore[valid-type]
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RunError(f"no Ray cluster answers at {address!r}: {error}") from error
     return ray
+
+
+def run(
+    study: Study, *, output: str | Path | None = None, address: str | None = None, block_size: int | None = None
+) -> "xr.Dataset":
+    """Run a study, or what is left of it, and open its ensemble.
+
+    Parameters
+    ----------
+    study
+        From `load`.
+    output
+        The store; by default ``ensembles/<name>.zarr``.
+    address
+        A Ray cluster; by default this machine alone.
+    block_size
+        Samples of a task in a new store; no result depends on it.
+
+    Returns
+    -------
+    The ensemble, as from `open_ensemble`.
+
+    Raises
+    ------
+    study.ensemble.EnsembleError
+        When the store belongs to another study, or cannot be made or read.
+    RunError
+        When a block fails again and again.
+    """
+    store = Path(output) if output is not None else default_store(study)
+    ensemble, blocks = prepare(study, store, block_size=block_size or BLOCK_SIZE)
+    if blocks:
+        run_blocks(study, ensemble, blocks, address=address, progress=lambda _done, _total: None)
+    return open_ensemble(store)

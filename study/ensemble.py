@@ -1,8 +1,9 @@
 """The ensemble: one Zarr store with a row for each sample, filled block by block.
 
-The store is laid out once at full size. A *block* is a range of rows and one chunk of every variable, so that two writers never share one. A block counts
-once its receipt is there: created last and exclusively, after all its chunks are on disk, with checksums of what it covers. Readers see
-received blocks only; whatever is killed at whatever moment, the rest is computed again, to the same bits.
+The store is laid out once at full size. A *block* is a range of rows and one chunk of every variable, so that two
+writers never share one. A block counts once its receipt is there: created last and exclusively, after all its chunks
+are on disk, with checksums of what it covers. Readers see received blocks only; whatever is killed at whatever
+moment, the rest is computed again, to the same bits.
 """
 
 import hashlib
@@ -10,21 +11,24 @@ import json
 import os
 import shutil
 import uuid
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from study.config import Study, variable_name
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FORMAT = 1
 RECEIPTS = "receipts"
@@ -57,12 +61,12 @@ class Block:
         return f"{self.index:08d}-{self.stop:010d}.json"
 
 
-def _variable(units: str, long_name: str, **attributes: str) -> dict[str, str]:
+def _variable(units: str, long_name: str, **attributes: str) -> dict[str, Any]:
     return {"units": units, "long_name": long_name, **attributes}
 
 
 _AIR = {"standard_name": "air_temperature"}
-VARIABLES: dict[str, dict[str, str]] = {
+VARIABLES: dict[str, dict[str, Any]] = {
     "carbon_reduction": _variable("t CO2", "carbon reduction against the baseline"),
     "carbon_baseline": _variable("t CO2", "emissions of the replaced heat supply, its network loss included"),
     "carbon_electricity": _variable("t CO2", "emissions of the electricity used"),
@@ -106,7 +110,9 @@ def code_fingerprint() -> str:
     """SHA-256 of the source that determines the bits of a row."""
     root = Path(__file__).parent.parent
     digest = hashlib.sha256()
-    for path in sorted(file for part in CODE for file in ([root / part] if part.endswith(".py") else (root / part).glob("*.py"))):
+    for path in sorted(
+        file for part in CODE for file in ([root / part] if part.endswith(".py") else (root / part).glob("*.py"))
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -161,8 +167,8 @@ class Ensemble:
         """
         attributes = read_attributes(path)
         try:
-            samples = zarr.open_group(path, mode="r")["sample"].shape[0]
-            return cls(path, samples, int(attributes["block_size"]))
+            rows = zarr.open_array(path / "sample", mode="r").shape[0]
+            return cls(path, rows, int(attributes["block_size"]))
         except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
             raise EnsembleError(f"{path}: the store is damaged: {error}") from error
 
@@ -172,7 +178,7 @@ class Ensemble:
         for name, array in group.arrays():
             if name != "winter":
                 array.resize((samples, *array.shape[1:]))
-        zarr.consolidate_metadata(self.path)
+        _consolidate(self.path)
         return Ensemble(self.path, samples, self.block_size)
 
     def blocks(self) -> Iterator[Block]:
@@ -222,7 +228,9 @@ class Ensemble:
             os.link(draft, target)
         except FileExistsError:
             if json.loads(target.read_text())["crc32"] != checksums:
-                raise RuntimeError(f"{self.path}: block {block.index} was computed twice, with different bits") from None
+                raise RuntimeError(
+                    f"{self.path}: block {block.index} was computed twice, with different bits"
+                ) from None
         finally:
             draft.unlink()
         _sync(target.parent)
@@ -236,6 +244,13 @@ def _sync(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _consolidate(path: Path) -> None:
+    """Copy the metadata of all variables into the store's own: one file, replaced in one step."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+        zarr.consolidate_metadata(path)
 
 
 def _lay_out(path: Path, study: Study, block_size: int) -> None:
@@ -283,7 +298,7 @@ def _lay_out(path: Path, study: Study, block_size: int) -> None:
         attributes=_variable("1", "heating season, the first one being 1"),
     )
     winter[:] = np.arange(1, winters + 1)
-    zarr.consolidate_metadata(path)
+    _consolidate(path)
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
@@ -308,11 +323,15 @@ def refuse_other_study(path: Path, study: Study) -> None:
         ignored = ("samples", "description", "claim")
         keys = [k for k in sorted(there | here) if there.get(k) != here.get(k) and not k.startswith(ignored)]
         keys = [k for k in keys if not k.endswith(".source")]
-        lines = [f"  {k}: {there.get(k, 'not given')} in the store, {here.get(k, 'not given')} in the study" for k in keys]
+        lines = [
+            f"  {k}: {there.get(k, 'not given')} in the store, {here.get(k, 'not given')} in the study" for k in keys
+        ]
         if len(lines) > 10:
             lines = [*lines[:9], f"  and {len(lines) - 9} more"]
         raise EnsembleError(
-            "\n".join([f"{path}: the store was made from another study, which differs in", *lines, "  give another --output"])
+            "\n".join(
+                [f"{path}: the store was made from another study, which differs in", *lines, "  give another --output"]
+            )
         )
     if attributes["code_fingerprint"] != code_fingerprint():
         made = attributes["packages"]["hotland"]
@@ -329,7 +348,7 @@ def _flatten(node: Any, prefix: str = "") -> dict[str, Any]:
     return {key: value for name, child in items for key, value in _flatten(child, f"{prefix}{name}.").items()}
 
 
-def open_ensemble(store: str | Path) -> xr.Dataset:
+def open_ensemble(store: str | Path) -> "xr.Dataset":
     """Open an ensemble: its received rows, lazily.
 
     Parameters
@@ -339,13 +358,16 @@ def open_ensemble(store: str | Path) -> xr.Dataset:
 
     Returns
     -------
-    Dataset with dimensions `sample` and `winter`; `status` is 0 where a sample ended well and `reason` says why it did not.
+    Dataset with dimensions `sample` and `winter`; `status` is 0 where a sample ended well and `reason` says why it
+    did not.
 
     Raises
     ------
     EnsembleError
         When there is no ensemble, or it is damaged or from a newer hotland.
     """
+    import xarray as xr  # slow to import, and not needed to write an ensemble
+
     path = Path(store)
     ensemble = Ensemble.open(path)
     try:

@@ -1,14 +1,14 @@
-"""The design of a study: row i of the sample is a pure function of (seed, i), whoever computes it and with whatever other rows.
+"""The design of a study: row i of the sample is a pure function of (seed, i), whoever computes it, and with what.
 
-Rows are dealt in turn to R *replicates* (row i belongs to replicate i mod R), which are independent of each other, so that the spread between
-them shows how far an estimate can be trusted. Within a replicate the rows are
+Rows are dealt in turn to R *replicates* (row i belongs to replicate i mod R), which are independent of each other, so
+that the spread between them shows how far an estimate can be trusted. Within a replicate the rows are
 
 - ``sobol``: one scrambled Sobol' sequence (Owen 1998; matrix scramble and digital shift of `scipy.stats.qmc`),
 - ``latin_hypercube``: Latin hypercubes of 64 rows, one after the other,
 - ``monte_carlo``: independent.
 
-Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS`, with the others by a hash of its name. Adding, removing or
-reordering inputs changes no other. Correlated inputs follow a Gaussian copula.
+Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS`, with the others by a
+hash of its name. Adding, removing or reordering inputs changes no other. Correlated inputs follow a Gaussian copula.
 """
 
 import hashlib
@@ -117,7 +117,7 @@ def uniforms(study: Study, names: Sequence[str], rows: NDArray[np.int64]) -> Arr
 
 
 def correlate(study: Study, u: dict[str, Array]) -> dict[str, Array]:
-    """Give uniform variates the study's rank correlations, by a Gaussian copula; of a correlated set the first stays as it is."""
+    """Give uniform variates the study's rank correlations; the first of a correlated set stays as it is."""
     names, correlation = study.correlation_matrix()
     if not names:
         return u

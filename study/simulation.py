@@ -1,6 +1,7 @@
-"""From rows of the design to results: the study's inputs into kernel arrays, the kernels through all winters, the results named.
+"""From rows of the design to results: inputs into kernel arrays, the kernels through all winters, results named.
 
-A row depends on the study and its index alone. Rows are computed `kernels.LANES` at a time; a short group is filled up with copies of its last row.
+A row depends on the study and its index alone. Rows are computed `kernels.LANES` at a time; a short group is filled
+up with copies of its last row.
 """
 
 from dataclasses import dataclass
@@ -89,8 +90,8 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
     """Rows whose inputs contradict each other or leave what is allowed, and why."""
     reasons: dict[int, str] = {}
     for key, item in study.uncertain.items():
-        for row in np.flatnonzero(~item.check(inputs[key])):
-            reasons.setdefault(int(row), f"{key} = {inputs[key][row]:.6g} {item.unit}; allowed: {item.range}")
+        for row in np.flatnonzero(~item.check(inputs[key])).tolist():
+            reasons.setdefault(row, f"{key} = {inputs[key][row]:.6g} {item.unit}; allowed: {item.range}")
     names = ("design_outdoor_temperature", "balance_temperature", "indoor_temperature")
     for section, problems in (
         ("well", geometry_problem(**_pipe_sizes(inputs))),
@@ -100,8 +101,8 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
             if problem:
                 reasons.setdefault(row, f"{section}: {problem}")
     thickness = _layer_thickness(study, inputs)
-    for row in np.flatnonzero(~(thickness[-1] > 0)):
-        reasons.setdefault(int(row), "rock.layers: the layers above the last reach below the well")
+    for row in np.flatnonzero(~(thickness[-1] > 0)).tolist():
+        reasons.setdefault(row, "rock.layers: the layers above the last reach below the well")
     return reasons
 
 
@@ -152,7 +153,7 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> Wells:
     neighbours = np.stack([HOURLY.neighbours(distance * each, count) for each in ratio], axis=-1)
     lane = np.ones_like(flow_rate)
     return Wells(
-        count=lane * study.field.rows * study.field.columns,
+        number=lane * study.field.rows * study.field.columns,
         flow=per_volume * flow_rate,
         annulus_wall=annulus_wall,
         annulus_inner=annulus_inner,
@@ -251,7 +252,7 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
 def _heat_in_water(wells: Wells, down: Array, up: Array) -> Array:
     """Heat in the water of all wells, above 0 °C, Wh, (lane,)."""
     per_length = wells.storage_down * down + wells.storage_up * up
-    return wells.count * (wells.thickness * per_length).sum(axis=0) / HOUR
+    return wells.number * (wells.thickness * per_length).sum(axis=0) / HOUR
 
 
 def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs:
@@ -276,7 +277,8 @@ def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs
     account = CarbonAccount(
         baseline=delivered * 3.6 * inputs["carbon.baseline_factor"] / (1.0 - inputs["carbon.network_loss"]),
         electricity=electricity * grid * (1.0 - inputs["carbon.green_power_share"]),
-        peak_fuel=(purchased - electricity_backup) * inputs.get("peak_heating.emission_factor", np.zeros_like(embodied)),
+        peak_fuel=(purchased - electricity_backup)
+        * inputs.get("peak_heating.emission_factor", np.zeros_like(embodied)),
         refrigerant=np.broadcast_to(refrigerant, demand.shape).copy(),
         embodied=np.broadcast_to(embodied, demand.shape).copy(),
     )

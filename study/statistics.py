@@ -1,8 +1,9 @@
 """Estimates from an ensemble, each with a 95 % confidence interval.
 
-The replicates of the design are independent, so the spread of an estimate between them gives its standard error, and Student's t with R - 1
-degrees of freedom its interval (Owen 2013, Monte Carlo theory, methods and examples, section 17.3). Where that says nothing - an event in all rows or in
-none, fewer than ten rows to a replicate - and for plain Monte Carlo, the exact binomial interval is used; with scrambled points it is wide, but safe.
+The replicates of the design are independent, so the spread of an estimate between them gives its standard error, and
+Student's t with R - 1 degrees of freedom its interval (Owen 2013, Monte Carlo theory, methods and examples, section
+17.3). Where that says nothing - an event in all rows or in none, fewer than ten rows to a replicate - and for plain
+Monte Carlo, the exact binomial interval is used; with scrambled points it is wide, but safe.
 
 Plain functions of arrays: `values` (sample,) or (sample, winter), `replicate` (sample,).
 """
@@ -46,11 +47,11 @@ def quantile(values: Array, replicate: NDArray[np.int64], probability: float) ->
 def probability(event: NDArray[np.bool_], replicate: NDArray[np.int64], *, monte_carlo: bool = False) -> Estimate:
     """Probability of an event, (sample,), or mean share of winters with it, (sample, winter)."""
     share = _by_sample(event.astype(float))
+    never_or_always = np.ptp(share) == 0 and share[0] in (0, 1)
+    if never_or_always or (event.ndim == 1 and (monte_carlo or _few_rows(replicate))):
+        exact = stats.binomtest(round(share.sum()), len(share)).proportion_ci(CONFIDENCE, method="exact")
+        return Estimate(float(share.mean()), float(exact.low), float(exact.high))
     estimate = _from_replicates(share, replicate, np.mean)
-    if event.ndim == 1 and (monte_carlo or _few_rows(replicate)) or estimate.low == estimate.high:
-        happened = int(round(share.sum())) if event.ndim == 1 else int(np.floor(share).sum())
-        exact = stats.binomtest(happened, len(share)).proportion_ci(CONFIDENCE, method="exact")
-        return Estimate(estimate.value, float(exact.low), float(exact.high))
     return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
 
 
@@ -62,7 +63,9 @@ def _few_rows(replicate: NDArray[np.int64]) -> bool:
     return len(replicate) < FEWEST_ROWS * len(np.unique(replicate))
 
 
-def _from_replicates(values: Array, replicate: NDArray[np.int64], statistic: Callable[[Array], np.floating]) -> Estimate:
+def _from_replicates(
+    values: Array, replicate: NDArray[np.int64], statistic: Callable[[Array], np.floating]
+) -> Estimate:
     value = float(statistic(values))
     each = np.array([statistic(values[replicate == r]) for r in np.unique(replicate)])
     if len(each) < 2:

@@ -16,7 +16,7 @@ from study.statistics import Estimate, mean, probability, quantile
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the answer: key for programs, words for people, unit, and how many of the unit one is (percent: 100)."""
+    """One line of the answer: key for programs, section and words for people, units ("%" for a share), and estimate."""
 
     key: str
     section: str
@@ -44,7 +44,7 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
     replicate = dataset["replicate"].values
     winters = dataset.sizes["winter"]
 
-    def chance(event: np.ndarray) -> Estimate:
+    def chance(event: Any) -> Estimate:
         return probability(event, replicate, monte_carlo=study["design"] == "monte_carlo")
 
     def values(name: str) -> np.ndarray:
@@ -57,7 +57,13 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
     ):
         yield Line(f"{key}_mean", section, "mean", "t CO2", mean(data, replicate))
         for percent in (5, 50, 95):
-            yield Line(f"{key}_p{percent:02}", section, f"{percent} % quantile", "t CO2", quantile(data, replicate, percent / 100))
+            yield Line(
+                f"{key}_p{percent:02}",
+                section,
+                f"{percent} % quantile",
+                "t CO2",
+                quantile(data, replicate, percent / 100),
+            )
 
     if "claim" in study:
         claim = float(study["claim"]["carbon_reduction"].split()[0])
@@ -69,15 +75,33 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
             ("claim_grid_electricity", ", all electricity at the grid's factor", grid),
             ("claim_green_electricity", ", all electricity counted as carbon-free", free),
         ):
-            yield Line(f"p_{key}_average_winter", section, f"in an average winter{words}", "%", chance(data.mean(axis=1) >= claim))
-            yield Line(f"p_{key}_every_winter", section, f"in every winter{words}", "%", chance((data >= claim).all(axis=1)))
+            yield Line(
+                f"p_{key}_average_winter",
+                section,
+                f"in an average winter{words}",
+                "%",
+                chance(data.mean(axis=1) >= claim),
+            )
+            yield Line(
+                f"p_{key}_every_winter", section, f"in every winter{words}", "%", chance((data >= claim).all(axis=1))
+            )
 
     section = "Heating reliability"
     reliability, hours = values("heating_reliability"), values("unmet_hours")
-    yield Line("heating_reliability_mean", section, "delivered over demanded heat, mean", "%", mean(reliability, replicate))
-    yield Line("heating_reliability_p05", section, "5 % quantile of winters", "%", quantile(reliability, replicate, 0.05))
+    yield Line(
+        "heating_reliability_mean", section, "delivered over demanded heat, mean", "%", mean(reliability, replicate)
+    )
+    yield Line(
+        "heating_reliability_p05", section, "5 % quantile of winters", "%", quantile(reliability, replicate, 0.05)
+    )
     yield Line("p_winter_without_unmet_hour", section, "a winter without an unmet hour", "%", chance(hours == 0))
-    yield Line("p_life_without_unmet_hour", section, f"{winters} winters without an unmet hour", "%", chance((hours == 0).all(axis=1)))
+    yield Line(
+        "p_life_without_unmet_hour",
+        section,
+        f"{winters} winters without an unmet hour",
+        "%",
+        chance((hours == 0).all(axis=1)),
+    )
     yield Line(
         "p_more_than_one_winter_in_ten_short",
         section,
@@ -86,10 +110,24 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
         chance((hours > 0).mean(axis=1) > 0.1),
     )
     yield Line("unmet_hours_mean", section, "unmet hours per winter, expected", "h", mean(hours, replicate))
-    yield Line("heat_unmet_mean", section, "unmet heat per winter, expected", "MWh", mean(values("heat_unmet"), replicate))
+    yield Line(
+        "heat_unmet_mean", section, "unmet heat per winter, expected", "MWh", mean(values("heat_unmet"), replicate)
+    )
     coldest = values("indoor_temperature_min").min(axis=1)
-    yield Line("indoor_temperature_min_p50", section, "coldest indoor temperature of the life, median", "°C", quantile(coldest, replicate, 0.5))
-    yield Line("indoor_temperature_min_p05", section, "coldest indoor temperature of the life, 5 % quantile", "°C", quantile(coldest, replicate, 0.05))
+    yield Line(
+        "indoor_temperature_min_p50",
+        section,
+        "coldest indoor temperature of the life, median",
+        "°C",
+        quantile(coldest, replicate, 0.5),
+    )
+    yield Line(
+        "indoor_temperature_min_p05",
+        section,
+        "coldest indoor temperature of the life, 5 % quantile",
+        "°C",
+        quantile(coldest, replicate, 0.05),
+    )
 
     if winters > 1:
         section = f"Winter {winters} less winter 1"
@@ -106,7 +144,7 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
 
 
 def to_json(dataset: xr.Dataset, lines: list[Line]) -> str:
-    """The answer for a program: counts, and by key the words, the units, the value and the 95 % interval (null: none to be had)."""
+    """The answer for a program: counts, and by key words, units, value, 95 % interval (null where there is none)."""
     answer: dict[str, Any] = {**_counts(dataset), "confidence": 0.95}
     for line in lines:
         share = line.units == "%"
@@ -130,9 +168,11 @@ def _counts(dataset: xr.Dataset) -> dict[str, Any]:
 def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> None:
     """Print the answer for people."""
     counts = _counts(dataset)
-    tables = []
+    tables: list[Table | Text] = []
     for section in dict.fromkeys(line.section for line in lines):
-        table = Table(title=section, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=not tables)
+        table = Table(
+            title=section, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=not tables
+        )
         table.add_column("", width=66)
         table.add_column("value", justify="right", width=12)
         table.add_column("95 % interval", justify="right", width=24)

@@ -19,22 +19,24 @@ def run_well_case(case: WellCase) -> xr.Dataset:
 
     Returns
     -------
-    Dataset over `time` (days since circulation began) with `inlet_temperature` and `outlet_temperature` (degC) and `heat_rate` (kW), and the
-    thermal resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W).
+    Dataset over `time` (days since circulation began) with `inlet_temperature` and `outlet_temperature` (degC) and
+    `heat_rate` (kW), and the thermal resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W).
     """
     well = case.well
-    fluid = Fluid(*map(np.float64, (case.fluid.density, case.fluid.heat_capacity, case.fluid.conductivity, case.fluid.viscosity)))
-    pipes = Pipes.of_sizes(
-        borehole_diameter=np.float64(well.borehole_diameter),
-        casing_outer_diameter=np.float64(well.casing.outer_diameter),
-        casing_wall=np.float64(well.casing.wall),
-        inner_pipe_outer_diameter=np.float64(well.inner_pipe.outer_diameter),
-        inner_pipe_wall=np.float64(well.inner_pipe.wall),
-        inner_pipe_conductivity=np.float64(well.inner_pipe.conductivity),
-        casing_conductivity=np.float64(well.casing.conductivity),
-        grout_conductivity=np.float64(well.grout.conductivity),
+    fluid = Fluid(
+        *(np.asarray(getattr(case.fluid, name)) for name in ("density", "heat_capacity", "conductivity", "viscosity"))
     )
-    flow_rate = np.float64(well.flow_rate / 3600.0)
+    pipes = Pipes.of_sizes(
+        borehole_diameter=np.asarray(well.borehole_diameter),
+        casing_outer_diameter=np.asarray(well.casing.outer_diameter),
+        casing_wall=np.asarray(well.casing.wall),
+        inner_pipe_outer_diameter=np.asarray(well.inner_pipe.outer_diameter),
+        inner_pipe_wall=np.asarray(well.inner_pipe.wall),
+        casing_conductivity=np.asarray(well.casing.conductivity),
+        grout_conductivity=np.asarray(well.grout.conductivity),
+        inner_pipe_conductivity=np.asarray(well.inner_pipe.conductivity),
+    )
+    flow_rate = np.asarray(well.flow_rate / 3600.0)
     annulus_wall, annulus_inner = thermal_resistances(flow_rate, pipes, fluid)
     per_volume = fluid.density * fluid.heat_capacity
 
@@ -76,8 +78,16 @@ def run_well_case(case: WellCase) -> xr.Dataset:
         {
             "inlet_temperature": ("time", inlet, {"units": "degC", "long_name": "water entering the well"}),
             "outlet_temperature": ("time", outlet, {"units": "degC", "long_name": "water leaving the well"}),
-            "heat_rate": ("time", flow * (outlet - inlet) / 1e3, {"units": "kW", "long_name": "heat taken from the well"}),
-            "annulus_wall_resistance": ((), annulus_wall, {"units": "m K W-1", "long_name": "annulus to borehole wall"}),
+            "heat_rate": (
+                "time",
+                flow * (outlet - inlet) / 1e3,
+                {"units": "kW", "long_name": "heat taken from the well"},
+            ),
+            "annulus_wall_resistance": (
+                (),
+                annulus_wall,
+                {"units": "m K W-1", "long_name": "annulus to borehole wall"},
+            ),
             "annulus_inner_resistance": ((), annulus_inner, {"units": "m K W-1", "long_name": "annulus to inner pipe"}),
         },
         coords={"time": ("time", np.array(case.times), {"units": "d", "long_name": "time since circulation began"})},
