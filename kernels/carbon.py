@@ -24,5 +24,5 @@ class CarbonAccount(NamedTuple):
 
 
 def electricity_factor(first: Array, decline: Array, winters: int) -> Array:
-    """Grid emission factor of each winter, (winter, lane): `first` (lane,) falls by the share `decline` (lane,) a year."""
+    """Grid emission factor by winter, (winter, lane): `first` falling by a share `decline` a year, both (lane,)."""
     return first * (1.0 - decline) ** np.arange(winters)[:, None]

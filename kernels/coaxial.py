@@ -169,7 +169,7 @@ def friction_pressure_drop(flow_rate: Array, depth: Array, pipes: Pipes, fluid: 
     )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def eliminate(m, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio):  # type: ignore[no-untyped-def]
     """Eliminate the counterflow for one length of time step, cell by cell from the bottom up.
 
@@ -219,7 +219,7 @@ def eliminate(m, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio):  #
         ratio[lane] = b
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sweep_up(sweep, wall, down, up, offset, progress):  # type: ignore[no-untyped-def]
     """A at every depth, for given wall temperatures and fluid temperatures before the step.
 
@@ -255,7 +255,7 @@ def sweep_up(sweep, wall, down, up, offset, progress):  # type: ignore[no-untype
             )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def sweep_down(sweep, g_down, g_up, wall, offset, progress, inlet, outlet, down, up, flux):  # type: ignore[no-untyped-def]
     """Fluid temperatures at the end of the step, and the heat that the rock gave.
 

@@ -140,7 +140,7 @@ def rectangular_field(rows: int, columns: int) -> tuple[Array, Array]:
     return np.sqrt(distinct.astype(float)), pairs / (rows * columns)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def recall(decay, memory, undisturbed, wall):  # type: ignore[no-untyped-def]
     """Wall temperature of one cell at the end of the coming step, were no heat taken in it.
 
@@ -163,7 +163,7 @@ def recall(decay, memory, undisturbed, wall):  # type: ignore[no-untyped-def]
             wall[lane] -= decay[mode, lane] * memory[mode, lane]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def advance(decay, gain, flux, memory, undisturbed, wall):  # type: ignore[no-untyped-def]
     """Advance the rock's memory over one step of constant heat flow, for one cell.
 

@@ -198,7 +198,7 @@ def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdo
     return season
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _season(state, wells, steps, plant, outdoor, season):  # type: ignore[no-untyped-def]
     cells, lanes = wells.thickness.shape
     wall, flux, progress = np.empty((cells, lanes)), np.empty((cells, lanes)), np.empty((cells, lanes))
@@ -244,7 +244,7 @@ def _season(state, wells, steps, plant, outdoor, season):  # type: ignore[no-unt
             )
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet, outlet):  # type: ignore[no-untyped-def]
     """One hour of the plant: chooses the wells' inlet and keeps the sums."""
     for lane in range(len(outdoor)):

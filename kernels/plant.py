@@ -11,23 +11,24 @@ MINIMUM_COP = 1.1
 """No heat pump is run below this; it only matters for inputs that make none sensible."""
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def heat_demand(outdoor, design_load, design_outdoor, balance):  # type: ignore[no-untyped-def]
-    """Heat that the buildings ask for, W: zero at the balance temperature, `design_load` at the design temperature.
+    """Heat that the buildings ask for, W: zero at the balance, `design_load` at the design temperature.
 
-    Linear, and it goes on rising below the design temperature. This is the open-loop heating curve of a weather-compensated supply.
+    Linear, and it goes on rising below the design temperature: the open-loop heating curve of a weather-compensated
+    supply.
     """
     return design_load * max(0.0, (balance - outdoor) / (balance - design_outdoor))
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def supply_temperature(outdoor, design_outdoor, balance, supply_design, supply_mild):  # type: ignore[no-untyped-def]
-    """Weather-compensated supply temperature, °C: from `supply_mild` at balance to `supply_design` at design temperature."""
+    """Weather-compensated supply temperature, °C: `supply_mild` at balance, `supply_design` at design temperature."""
     share = min(1.0, max(0.0, (balance - outdoor) / (balance - design_outdoor)))
     return supply_mild + share * (supply_design - supply_mild)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def heat_pump(request, supply, offset, ratio, flow, efficiency, maximum_cop, minimum_inlet):  # type: ignore[no-untyped-def]
     """What a heat pump on the wells delivers of a requested heat output.
 
@@ -71,7 +72,7 @@ def heat_pump(request, supply, offset, ratio, flow, efficiency, maximum_cop, min
     return output, work, limit if limited else inlet
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def indoor_shortfall(shortfall, unmet, conductance, persistence):  # type: ignore[no-untyped-def]
     """How far the building is below its set temperature after an hour, K.
 

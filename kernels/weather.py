@@ -173,7 +173,7 @@ def winter_offsets(
     return mean_offset + warming * decades + season_standard_deviation * of_winters
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def daily_states(
     season: Season, of_days: np.ndarray, offset: np.ndarray, out_mean: np.ndarray, out_range: np.ndarray
 ) -> None:
@@ -197,7 +197,7 @@ def daily_states(
             out_range[day, lane] = season.diurnal_range[day] * factor
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def hourly_temperature(mean: np.ndarray, diurnal_range: np.ndarray, day: int, hour: int, out: np.ndarray) -> None:
     """Overwrite ``out``, shape (samples,), with the outdoor temperature of one hour, °C.
 
@@ -213,7 +213,7 @@ def hourly_temperature(mean: np.ndarray, diurnal_range: np.ndarray, day: int, ho
         out[lane] = before + late * (after - before)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def winter_temperatures(season: Season, of_days: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Outdoor temperature of all hours, °C, shape (winters, 24 days, samples), from `innovations` and offsets."""
     winters, rows, _, lanes = of_days.shape

@@ -163,7 +163,7 @@ def prescribed_load(
     return history[done - 1, 0], history[done - 1, 1]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _march(steps, loads, fixed_inlet, well, annulus_down, column, rock, modes):  # type: ignore[no-untyped-def]
     """Inlet and outlet temperature at the end of every step, °C, (step, 2)."""
     flow, g_wall, g_12, annulus_storage, inner_storage = well
