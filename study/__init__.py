@@ -10,18 +10,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from study.config import ConfigError, Study
+    from study.config import Study
     from study.config import load_study as load
-    from study.engine import RunError, run
-    from study.ensemble import EnsembleError, open_ensemble
+    from study.engine import run
+    from study.ensemble import open_ensemble
+    from study.errors import ClusterError, ConfigError, EnsembleError, HotlandError, RunError
 
-__all__ = ["ConfigError", "EnsembleError", "RunError", "Study", "load", "open_ensemble", "run"]
+__all__ = [
+    "ClusterError",
+    "ConfigError",
+    "EnsembleError",
+    "HotlandError",
+    "RunError",
+    "Study",
+    "load",
+    "open_ensemble",
+    "run",
+]
 
 # Imported when first asked for: the command line and Ray's workers need a part of it only, and start sooner.
 _HOMES = {
-    "ConfigError": ("study.config", "ConfigError"),
-    "EnsembleError": ("study.ensemble", "EnsembleError"),
-    "RunError": ("study.engine", "RunError"),
+    **{name: ("study.errors", name) for name in __all__ if name.endswith("Error")},
     "Study": ("study.config", "Study"),
     "load": ("study.config", "load_study"),
     "open_ensemble": ("study.ensemble", "open_ensemble"),

@@ -12,13 +12,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from study.config import ConfigError, Study, load_study, load_well_case
+from study.errors import HotlandError
 
+# The rest is imported by the command that needs it: help and wrong options answer at once.
 if TYPE_CHECKING:
     import xarray as xr
 
+    from study.config import Study
+
 WIDTH = 116
 _SECONDS_BETWEEN_LINES = 10.0
+
+
+def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> Path | None:
+    if value is not None and "://" in value:
+        raise click.BadParameter(f"{value!r}; allowed: a folder")
+    return Path(value) if value is not None else None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,7 +40,7 @@ def commands() -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--samples", type=int, help="Samples, instead of the study's; more than are there extend the store.")
 @click.option("--seed", type=int, help="Seed, instead of the study's.")
-@click.option("--output", type=click.Path(path_type=Path), help="The store.  [default: ensembles/<name>.zarr]")
+@click.option("--output", callback=_folder, help="Folder of the store.  [default: ensembles/<name>.zarr]")
 @click.option("--address", help="A Ray cluster.  [default: this machine alone]")
 @click.option(
     "--block-size", type=click.IntRange(1, 100_000), help="Samples of a task in a new store; changes no result."
@@ -45,10 +54,11 @@ def run(
     block_size: int | None,
 ) -> None:
     """Run the study CONFIG, or what is left of it, and print the answer."""
-    study = load_study(config).with_overrides(samples=samples, seed=seed)
     from study import engine
+    from study.config import load_study
     from study.ensemble import open_ensemble
 
+    study = load_study(config).with_overrides(samples=samples, seed=seed)
     store = output or engine.default_store(study)
     say = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH, highlight=False, soft_wrap=True)
     ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
@@ -77,6 +87,8 @@ def run(
 @click.argument("config", type=click.Path(path_type=Path))
 def check(config: Path) -> None:
     """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
+    from study.config import load_study
+
     study = load_study(config)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
@@ -106,10 +118,10 @@ def well(case: Path, output: Path | None) -> None:
     """Compute one well, CASE, without uncertainty: temperatures and heat over time."""
     if output is not None and output.suffix not in (".json", ".nc"):
         raise click.UsageError(f"--output {output}: allowed: a file named .json or .nc")
-    read = load_well_case(case)
+    from study.config import load_well_case
     from study.well import run_well_case, write_well
 
-    dataset = run_well_case(read)
+    dataset = run_well_case(load_well_case(case))
     if output is not None:
         try:
             write_well(dataset, output)
@@ -127,7 +139,7 @@ def well(case: Path, output: Path | None) -> None:
     Console().print(table)
 
 
-def _plan(study: Study) -> str:
+def _plan(study: "Study") -> str:
     return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
 
 
@@ -176,19 +188,13 @@ def _progress(say: Console) -> Iterator[Callable[[int, int], None]]:
 
 def main() -> None:
     """Run the command, and turn what went wrong into one message and an exit status."""
-    from study.engine import RunError
-    from study.ensemble import EnsembleError
-
     try:
         sys.exit(commands.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (ConfigError, EnsembleError) as error:
+    except HotlandError as error:
         click.echo(error, err=True)
-        sys.exit(2)
-    except RunError as error:
-        click.echo(error, err=True)
-        sys.exit(1)
+        sys.exit(error.exit_status)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)

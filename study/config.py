@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, Field, StrictInt, field_validator, model_validator
 
 from study.distributions import Input
+from study.errors import ConfigError
 from study.quantity import Quantity, short
-from study.reading import ConfigError, Document, Section, annotations, default, read_yaml, section_of, validate
+from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
 from study.well_case import Fluid, Well, WellCase, first_problem, geometry_problem, load_well_case, refuse
 
 __all__ = [

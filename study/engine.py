@@ -1,8 +1,10 @@
 """Running a study: blocks of rows as Ray tasks, each committed by the worker that computed it."""
 
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from study.config import Study
 from study.ensemble import Block, Ensemble, open_ensemble, refuse_other_study
+from study.errors import ClusterError, RunError
 from study.simulation import simulate
 
 if TYPE_CHECKING:
@@ -20,10 +23,6 @@ MOST_ATTEMPTS = 3
 
 Progress = Callable[[int, int], None]
 """Called with rows done and rows in all."""
-
-
-class RunError(Exception):
-    """The run failed, through no fault of the study; the text says where and why."""
 
 
 def default_store(study: Study) -> Path:
@@ -46,7 +45,7 @@ def prepare(study: Study, store: Path, *, block_size: int = BLOCK_SIZE) -> tuple
 
     Raises
     ------
-    study.ensemble.EnsembleError
+    EnsembleError
         When the store belongs to another study, or cannot be made or read.
     """
     if not store.exists():
@@ -106,7 +105,7 @@ def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], 
         ray.exceptions.OutOfMemoryError,
         ray.exceptions.RaySystemError,
     )
-    shared = ray.put(study), ray.put(ensemble)
+    shared = ray.put(study), ray.put(replace(ensemble, path=ensemble.path.absolute()))
     waiting, attempts = list(reversed(blocks)), dict.fromkeys(blocks, 0)
     flying: dict[Any, Block] = {}
     total = sum(block.stop - block.start for block in blocks)
@@ -146,13 +145,21 @@ def start_ray(address: str | None) -> Any:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ray.init(num_cpus=cores, include_dashboard=False, object_store_memory=100 * 2**20, **options)
+        ray.init("local", num_cpus=cores, include_dashboard=False, object_store_memory=100 * 2**20, **options)
     else:
         try:
+            _knock(address)
             ray.init(address=address, runtime_env={"env_vars": threads}, **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise RunError(f"no Ray cluster answers at {address!r}: {error}") from error
+        except (OSError, RuntimeError, ValueError, ImportError) as error:
+            raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise OSError when nothing listens at HOST:PORT: Ray itself would go on trying for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10.0).close()
 
 
 def run(
@@ -177,7 +184,7 @@ def run(
 
     Raises
     ------
-    study.ensemble.EnsembleError
+    EnsembleError
         When the store belongs to another study, or cannot be made or read.
     RunError
         When a block fails again and again.

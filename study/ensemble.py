@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from study.config import Study, variable_name
+from study.errors import EnsembleError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,10 +37,6 @@ CODE = ("kernels", "study/sampling.py", "study/simulation.py", "study/distributi
 PACKAGES = ("hotland", "numba", "numpy", "ray", "scipy", "xarray", "zarr")
 
 STATUS_MEANINGS = "ok input_out_of_range not_finite energy_imbalance"
-
-
-class EnsembleError(Exception):
-    """A store that cannot be used as asked; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -174,9 +171,9 @@ class Ensemble:
 
     def extend(self, samples: int) -> "Ensemble":
         """Lay the store out for more samples; the consolidated metadata, written last, make it visible in one step."""
-        group = zarr.open_group(self.path, mode="r+", use_consolidated=False)
-        for name, array in group.arrays():
+        for name in zarr.open_group(self.path, mode="r").array_keys():
             if name != "winter":
+                array = zarr.open_array(self.path / name, mode="r+")
                 array.resize((samples, *array.shape[1:]))
         _consolidate(self.path)
         return Ensemble(self.path, samples, self.block_size)
@@ -249,7 +246,8 @@ def _sync(path: Path) -> None:
 def _consolidate(path: Path) -> None:
     """Copy the metadata of all variables into the store's own: one file, replaced in one step."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+        for message in ("Consolidated metadata is currently not part", f"Object at {RECEIPTS} is not recognized"):
+            warnings.filterwarnings("ignore", message=message, category=UserWarning)
         zarr.consolidate_metadata(path)
 
 

@@ -14,14 +14,11 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import AliasEvent
 
 from study.distributions import PARAMETER_NAMES
+from study.errors import ConfigError
 from study.quantity import Quantity, short
 
 MOST_BYTES = 1_000_000
 MOST_LINES = 20
-
-
-class ConfigError(Exception):
-    """A file is wrong; the text names the file and, line by line, the key, what is allowed, and the value."""
 
 
 class Section(BaseModel):

@@ -12,6 +12,7 @@ hash of its name. Adding, removing or reordering inputs changes no other. Correl
 """
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -147,7 +148,9 @@ def _sobol(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index:
         sequence = _scrambled_sobol(seed, int(each)).reset()
         if first > 0:
             sequence.fast_forward(int(first))
-        points = sequence.random(int(last - first) + 1)[index[rows] - first]
+        with warnings.catch_warnings():  # a block need not be balanced, the whole is
+            warnings.filterwarnings("ignore", message="The balance properties", category=UserWarning)
+            points = sequence.random(int(last - first) + 1)[index[rows] - first]
         u[rows] = points[:, columns] + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
     return u
 

@@ -1,0 +1,25 @@
+"""What can go wrong, in words for the user; each says with which status the command ends."""
+
+
+class HotlandError(Exception):
+    """Base of all errors whose text is meant for the user, without a traceback."""
+
+    exit_status = 2
+
+
+class ConfigError(HotlandError):
+    """A file is wrong; the text names the file and, line by line, the key, what is allowed, and the value."""
+
+
+class EnsembleError(HotlandError):
+    """A store that cannot be used as asked; the text says why and what to do."""
+
+
+class ClusterError(HotlandError):
+    """There is no such cluster."""
+
+
+class RunError(HotlandError):
+    """The run failed, through no fault of the study; the text says where and why."""
+
+    exit_status = 1

@@ -1,0 +1,61 @@
+"""What several test files share."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMOKE = ROOT / "configs" / "smoke.yaml"
+
+
+def hotland(*arguments: str | Path, folder: Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("hotland"), *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def stop_run(*arguments: str | Path, folder: Path, how: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
+    """Start the command, send it a signal (to its whole group, as a terminal does for Ctrl-C) once `when` holds.
+
+    Returns
+    -------
+    Exit status and standard error.
+    """
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("hotland"), *map(str, arguments)],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 180.0
+    while not when() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)
+    else:
+        process.send_signal(how)
+    _, error = process.communicate(timeout=60.0)
+    return process.returncode, error
+
+
+@pytest.fixture
+def small_study(tmp_path: Path) -> Path:
+    """A study of 96 samples that takes a few seconds: `configs/smoke.yaml` with more samples."""
+    path = tmp_path / "small.yaml"
+    path.write_text(SMOKE.read_text().replace("samples: 32", "samples: 96"))
+    assert "samples: 96" in path.read_text()
+    return path

@@ -1,0 +1,132 @@
+"""The command as a user types it: output, messages and exit status."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import study
+from study.cli import main
+from tests.conftest import ROOT, SMOKE, hotland
+
+WELL = ROOT / "tests" / "wells" / "five-layers.yaml"
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command in this process and in an empty folder: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hotland", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return (int(end.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which `hotland run configs/smoke.yaml` has been run."""
+    folder = tmp_path_factory.mktemp("smoke")
+    answer = hotland("run", SMOKE, folder=folder)
+    assert answer.returncode == 0, answer.stderr
+    assert "Carbon reduction per winter" in answer.stdout
+    assert "32 of 32 samples" in answer.stderr
+    return folder
+
+
+def test_run_leaves_the_ensemble_in_its_default_place(smoke: Path) -> None:
+    dataset = study.open_ensemble(smoke / "ensembles" / "smoke.zarr")
+    assert dict(dataset.sizes) == {"sample": 32, "winter": 2}
+    assert (dataset["status"] == 0).all()
+
+
+def test_summary_as_table_and_as_json(smoke: Path, command: Command) -> None:
+    store = smoke / "ensembles" / "smoke.zarr"
+    status, out, _ = command("summary", store)
+    assert status == 0
+    assert "Heating reliability" in out
+    status, out, _ = command("summary", store, "--json")
+    assert status == 0
+    answer = json.loads(out)
+    assert answer["samples"] == 32
+    dataset = study.open_ensemble(smoke / "ensembles" / "smoke.zarr")
+    line = answer["carbon_reduction_mean"]
+    assert line["value"] == pytest.approx(float(dataset["carbon_reduction"].mean()))
+    assert line["low"] < line["value"] < line["high"]
+    assert line["units"] == "t CO2"
+
+
+def test_check_prints_every_input_and_starts_nothing(tmp_path: Path, command: Command) -> None:
+    status, out, _ = command("check", ROOT / "configs" / "shenyang.yaml")
+    assert status == 0
+    for key in study.load(ROOT / "configs" / "shenyang.yaml").inputs:
+        assert key in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["answer.json", "answer.nc"])
+def test_well_writes_what_it_prints(tmp_path: Path, command: Command, name: str) -> None:
+    assert command("well", WELL, "--output", name)[0] == 0
+    exact = json.loads(WELL.with_suffix(".json").read_text())
+    if name.endswith(".json"):
+        answer = json.loads((tmp_path / name).read_text())
+        assert set(answer) == set(exact)
+        outlet, heat = answer["outlet_temperature"], answer["heat_rate_kW"]
+    else:
+        with xr.open_dataset(tmp_path / name, engine="scipy") as dataset:
+            outlet, heat = dataset["outlet_temperature"].values, dataset["heat_rate"].values
+    assert np.abs(np.subtract(outlet, exact["outlet_temperature"])).max() < 0.005
+    assert np.abs(np.subtract(heat, exact["heat_rate_kW"])).max() < 0.5
+    printed = command("well", WELL)[1].splitlines()[1:]
+    assert [float(line.split()[2]) for line in printed] == pytest.approx(list(outlet), abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run nowhere.yaml", "nowhere.yaml: there is no such file"),
+        ("run .", "not a file"),
+        ("check nowhere.yaml", "nowhere.yaml: there is no such file"),
+        ("well nowhere.yaml", "nowhere.yaml: there is no such file"),
+        ("summary nowhere.zarr", "nowhere.zarr: there is no ensemble here"),
+        ("summary .", "there is no ensemble here"),
+        (f"run {SMOKE} --samples 0", "samples: "),
+        (f"run {SMOKE} --samples many", "'many' is not a valid integer"),
+        (f"run {SMOKE} --seed -1", "seed: "),
+        (f"run {SMOKE} --output s3://bucket/store", "allowed: a folder"),
+        (f"run {SMOKE} --output file.txt/store.zarr", "file.txt/store.zarr: cannot be written"),
+        (f"run {SMOKE} --output file.txt", "file.txt"),
+        (f"well {WELL} --output answer.txt", "allowed: a file named .json or .nc"),
+        (f"well {WELL} --output no/such/folder.json", "cannot be written"),
+        (f"well {SMOKE}", "load: is missing"),
+        (f"run {WELL}", "name: is missing"),
+        ("runn", "No such command 'runn'"),
+    ],
+)
+def test_wrong_input_is_one_message_and_status_2(tmp_path: Path, command: Command, words: str, message: str) -> None:
+    (tmp_path / "file.txt").write_text("not a folder")
+    status, out, error = command(*shlex.split(words))
+    assert status == 2, error
+    assert message in error
+    assert "Traceback" not in error
+    assert out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_the_readme_names_commands_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    commands = set(re.findall(r"^(?:make|hotland|\.venv/bin/hotland) (\w+)", text, flags=re.MULTILINE))
+    makefile = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    assert commands
+    assert commands <= makefile | {"run", "check", "summary", "well"}

@@ -1,0 +1,370 @@
+"""The hourly field against the well under prescribed load, its balances, its neighbours, and lanes that never touch."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kernels.ground import HOURLY, line_sources, rectangular_field
+from kernels.operation import (
+    GRAVITY,
+    HOUR,
+    Plant,
+    Season,
+    State,
+    Wells,
+    heating_season,
+    prepare_steps,
+    summer_rest,
+    undisturbed_state,
+)
+from kernels.well import Column, Well, prescribed_load
+
+Array = NDArray[Any]
+Lanes = TypeVar("Lanes", Wells, Plant)
+DIRECTIONS = [True, False]
+SUMMER = 214 * 24 * HOUR
+RADIUS = 0.12
+THICKNESS, CONDUCTIVITY = np.array([800.0, 900.0, 1200.0]), np.array([1.9, 2.6, 3.1])
+DIFFUSIVITY, CELLS = np.array([8.0e-7, 1.15e-6, 1.3e-6]), np.array([4, 5, 7])
+COLUMN = Column.cut(THICKNESS, np.array([0.033, 0.029, 0.026]), 9.8, CELLS)
+FLAT = Column.cut(THICKNESS, np.zeros(3), 12.0, CELLS)
+
+
+def wells(*, lanes: int = 1, annulus_down: bool = True, column: Column = COLUMN, **changes: Any) -> Wells:
+    """Lone wells of 2,900 m in three layers, all lanes alike."""
+    one = np.ones(lanes)
+    annulus, inner = 44000.0, 26600.0
+    values: dict[str, Any] = {
+        "number": 1.0,
+        "flow": 34800.0,
+        "annulus_wall": 0.041,
+        "annulus_inner": 0.095,
+        "storage_down": annulus if annulus_down else inner,
+        "storage_up": inner if annulus_down else annulus,
+        "annulus_down": float(annulus_down),
+        "thickness": column.thickness[:, None],
+        "undisturbed": column.undisturbed[:, None],
+        "conductivity": CONDUCTIVITY[:, None],
+        "fourier_rate": DIFFUSIVITY[:, None] / RADIUS**2,
+        "weight": HOURLY.cylinder[:, None],
+        "friction": 8.5e5,
+        "buoyancy": GRAVITY * 998.0 * 2.6e-4,
+        "pump_efficiency": 0.65,
+        "volume_flow": 30.0 / 3600.0,
+    }
+    return Wells(layer=column.layer, **{name: value * one for name, value in {**values, **changes}.items()})
+
+
+def plant(*, lanes: int = 1, **changes: Any) -> Plant:
+    """A plant for one well, that asks for 350 kW at -17 °C, all lanes alike."""
+    values: dict[str, Any] = {
+        "design_load": 350e3,
+        "design_outdoor": -17.0,
+        "balance": 18.0,
+        "supply_design": 45.0,
+        "supply_mild": 35.0,
+        "conductance": 1e4,
+        "persistence": np.exp(-1.0 / 40.0),
+        "capacity": 1e9,
+        "efficiency": 0.52,
+        "maximum_cop": 8.0,
+        "minimum_inlet": 3.0,
+        "peak_capacity": 0.0,
+        "transport_factor": 50.0,
+    }
+    return Plant(**{name: value * np.ones(lanes) for name, value in {**values, **changes}.items()})
+
+
+def choose(arrays: Lanes, lanes: list[int]) -> Lanes:
+    """The same with other lanes: a permutation, with copies or without."""
+    chosen = {
+        name: value if name == "layer" else np.ascontiguousarray(value[..., lanes])
+        for name, value in arrays._asdict().items()
+    }
+    return type(arrays)(**chosen)
+
+
+def winters(
+    field: Wells, building: Plant, outdoor: Array, count: int, *, rest: float = SUMMER
+) -> tuple[list[Season], State, Array]:
+    """Seasons, the last state, and what the rock gave in winters and summers, Wh, (lane,)."""
+    state = undisturbed_state(field)
+    hourly, resting = prepare_steps(field, HOUR), prepare_steps(field, rest)
+    seasons, rock = [], np.zeros(outdoor.shape[1])
+    for _ in range(count):
+        seasons.append(heating_season(state, field, hourly, building, outdoor))
+        rock += seasons[-1].rock_heat + summer_rest(state, field, resting) * rest / HOUR
+    return seasons, state, rock
+
+
+def weather(hours: int, lanes: int) -> Array:
+    """A made-up winter, °C, (hour, lane): colder to the middle, days and nights, its own in each lane."""
+    hour, lane = np.arange(hours)[:, None], np.arange(lanes)
+    cold = 6.0 - 18.0 * np.sin(np.pi * hour / hours)
+    return cold + 5.0 * np.sin(2.0 * np.pi * hour / 24.0) + 4.0 * np.sin(hour / 37.0 + lane)
+
+
+def mixed(lanes: int) -> tuple[Wells, Plant, Array]:
+    """Fields, plants and weather that differ from lane to lane; some limited by inlet, capacity or COP."""
+    rng = np.random.default_rng(7)
+    distance, count = rectangular_field(3, 4)
+    spread = [HOURLY.neighbours(distance * spacing / RADIUS, count) for spacing in rng.uniform(12.0, 60.0, lanes)]
+    field = wells(
+        lanes=lanes,
+        number=12.0,
+        flow=rng.uniform(2e4, 5e4, lanes),
+        annulus_wall=rng.uniform(0.03, 0.08, lanes),
+        thickness=COLUMN.thickness[:, None] * rng.uniform(0.8, 1.2, lanes),
+        undisturbed=COLUMN.undisturbed[:, None] * rng.uniform(0.7, 1.2, lanes),
+        conductivity=CONDUCTIVITY[:, None] * rng.uniform(0.8, 1.2, (3, lanes)),
+        weight=HOURLY.cylinder[:, None] + np.stack(spread, axis=-1),
+    )
+    building = plant(
+        lanes=lanes,
+        design_load=rng.uniform(3e6, 9e6, lanes),
+        capacity=rng.uniform(3e6, 6e6, lanes),
+        maximum_cop=rng.uniform(3.0, 8.0, lanes),
+        peak_capacity=rng.choice([0.0, 1e6], lanes),
+    )
+    return field, building, weather(24 * 60, lanes)
+
+
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
+def test_constant_extraction_equals_the_prescribed_load(annulus_down: bool) -> None:
+    """With the COP at its upper bound a constant demand takes constant heat, as `kernels.well` can."""
+    hours, heat = 400, 350e3 * (1.0 - 1.0 / 3.0)
+    field = wells(annulus_down=annulus_down)
+    state, steps = undisturbed_state(field), prepare_steps(field, HOUR)
+    building, outdoor = plant(maximum_cop=3.0, minimum_inlet=-90.0), np.full((1, 1), -17.0)
+    seasons = [heating_season(state, field, steps, building, outdoor) for _ in range(hours)]
+    result = np.array([(season.inlet_min.item(), season.outlet_sum.item()) for season in seasons])
+    np.testing.assert_allclose([season.heat_extracted.item() for season in seasons], heat, rtol=1e-9)
+    well = Well(
+        column=COLUMN,
+        conductivity=CONDUCTIVITY,
+        fourier_rate=DIFFUSIVITY / RADIUS**2,
+        flow=34800.0,
+        annulus_wall=0.041,
+        annulus_inner=0.095,
+        annulus_storage=44000.0,
+        inner_storage=26600.0,
+        annulus_down=annulus_down,
+    )
+    expected = prescribed_load(
+        well,
+        change=np.zeros(1),
+        load=np.array([heat]),
+        fixed_inlet=False,
+        times=HOUR * np.arange(1.0, hours + 1.0),
+        modes=HOURLY,
+        first=HOUR,
+        growth=0.0,
+    )
+    np.testing.assert_allclose(result, np.stack(expected, axis=-1), rtol=0, atol=1e-9)
+
+
+def test_season_in_parts_is_the_season() -> None:
+    field, building, outdoor = mixed(4)
+    steps = prepare_steps(field, HOUR)
+    whole, parts = undisturbed_state(field), undisturbed_state(field)
+    season = heating_season(whole, field, steps, building, outdoor)
+    split = [heating_season(parts, field, steps, building, part) for part in np.split(outdoor, [1, 700])]
+    for name in State._fields:
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    for name in Season._fields:
+        combine = {"min": np.min, "max": np.max}.get(name[-3:], np.sum)
+        together = combine([getattr(part, name) for part in split], axis=0)
+        np.testing.assert_allclose(together, getattr(season, name), rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
+def test_energy_over_three_years(annulus_down: bool) -> None:
+    """The rock's heat, winters and summers, is what was taken and what the water holds more."""
+    field, building, outdoor = mixed(8)
+    field = field._replace(annulus_down=field.annulus_down * annulus_down)
+    seasons, state, rock = winters(field, building, outdoor, 3)
+
+    def in_water(down: Array, up: Array) -> Array:
+        held = field.thickness * (field.storage_down * down + field.storage_up * up)
+        return field.number * held.sum(axis=0) / HOUR
+
+    extracted = sum(season.heat_extracted for season in seasons)
+    before, after = in_water(field.undisturbed, field.undisturbed), in_water(state.down, state.up)
+    gross = sum(season.rock_heat_gross for season in seasons) + np.abs(before)
+    assert np.abs((rock - extracted - (after - before)) / gross).max() < 1e-12
+    assert np.all(np.abs(after - before) > 1e-6 * gross)  # it would show if the water were left out
+
+
+def test_every_sum_of_energy_closes() -> None:
+    """Heat pump: output is work and extraction. Building: demand is output, backup and unmet."""
+    field, building, outdoor = mixed(8)
+    season = winters(field, building, outdoor, 1)[0][0]
+    np.testing.assert_allclose(season.heat_pump_heat, season.heat_extracted + season.compressor, rtol=1e-12)
+    np.testing.assert_allclose(
+        season.heat_demand, season.heat_pump_heat + season.heat_backup + season.heat_unmet, rtol=1e-12
+    )
+    assert np.all(season.heat_unmet >= 0.0)
+    assert (season.heat_unmet > 0.0).any()
+    assert (season.heat_backup > 0.0).any()
+    share = (building.balance - outdoor) / (building.balance - building.design_outdoor)
+    np.testing.assert_allclose(season.heat_demand, building.design_load * np.maximum(share, 0.0).sum(axis=0))
+    np.testing.assert_allclose(season.outdoor_sum, outdoor.sum(axis=0))
+    np.testing.assert_array_equal(season.outdoor_min, outdoor.min(axis=0))
+    assert np.all(season.rock_heat_gross >= np.abs(season.rock_heat) * (1.0 - 1e-12))
+
+
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
+def test_without_demand_nothing_happens(annulus_down: bool) -> None:
+    field = wells(annulus_down=annulus_down, column=FLAT)
+    outdoor = np.full((24 * 151, 1), 25.0)
+    (first, last), state, rock = winters(field, plant(), outdoor, 2)
+    for name in ("heat_demand", "heat_pump_heat", "heat_backup", "heat_unmet", "compressor", "unmet_hours"):
+        assert getattr(first, name) == getattr(last, name) == 0.0
+    np.testing.assert_allclose([state.down, state.up], 12.0, rtol=0, atol=1e-9)
+    np.testing.assert_allclose([first.inlet_min, last.outlet_sum / len(outdoor)], 12.0, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(rock, 0.0, atol=1e-3)  # Wh, of the 10⁹ that a winter takes
+
+
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
+def test_circulation_by_hand(annulus_down: bool) -> None:
+    """Friction less what lighter water coming up gives back, through the pump; and the building's own circuit."""
+    field = wells(annulus_down=annulus_down, number=5.0)
+    state = undisturbed_state(field)
+    steps, building = prepare_steps(field, HOUR), plant(design_load=1e6)
+    heating_season(state, field, steps, building, np.full((48, 1), -5.0))
+    season = heating_season(state, field, steps, building, np.full((1, 1), -5.0))
+    head = (COLUMN.thickness[:, None] * (state.up - state.down)).sum()
+    assert head > 1e3  # the water comes up warmer
+    pressure = 8.5e5 - GRAVITY * 998.0 * 2.6e-4 * head
+    expected = 5.0 * 30.0 / 3600.0 * pressure / 0.65 + season.heat_pump_heat / 50.0
+    np.testing.assert_allclose(season.circulation, expected, rtol=1e-12)
+    weightless = heating_season(state, field._replace(buoyancy=np.full(1, 1e3)), steps, building, np.full((1, 1), -5.0))
+    np.testing.assert_allclose(weightless.circulation, weightless.heat_pump_heat / 50.0, rtol=1e-12)  # never a turbine
+
+
+def test_neighbours_cool_each_other() -> None:
+    """In winter 10 a field is colder than a lone well, and the closer the colder."""
+    distance, count = rectangular_field(4, 7)
+    spacings = np.array([1e6, 60.0, 30.0, 15.0])
+    spread = [HOURLY.neighbours(distance * spacing / RADIUS, count) for spacing in spacings]
+    field = wells(lanes=4, weight=HOURLY.cylinder[:, None] + np.stack(spread, axis=-1))
+    outdoor = np.repeat(weather(24 * 151, 1), 4, axis=1)
+    seasons = winters(field, plant(lanes=4, design_load=200e3, minimum_inlet=-40.0), outdoor, 10)[0]
+    coldest, mean = seasons[-1].inlet_min, seasons[-1].outlet_sum / len(outdoor)
+    assert np.all(np.diff(coldest) < 0.0)
+    assert np.all(np.diff(mean) < 0.0)
+    assert mean[0] - mean[3] > 3.0
+    assert np.all(seasons[-1].outlet_sum < seasons[0].outlet_sum)
+    assert seasons[0].outlet_sum[0] - seasons[0].outlet_sum[3] < 0.3 * (mean[0] - mean[3]) * len(
+        outdoor
+    )  # it takes years
+
+
+def test_neighbours_cool_by_the_line_sources() -> None:
+    """Five years of heat taken evenly along the well: a field is colder by q / (2 π k) · Σ ½ E1."""
+    hours, conductivity, diffusivity, heat = 5 * 8760, 2.5, 1.1e-6, 150e3
+    distance, count = rectangular_field(4, 7)
+    apart = distance * 20.0 / RADIUS
+    field = wells(
+        lanes=2,
+        column=FLAT,
+        flow=1e7,
+        conductivity=np.full((3, 1), conductivity),
+        fourier_rate=np.full((3, 1), diffusivity / RADIUS**2),
+        weight=np.stack([HOURLY.cylinder, HOURLY.cylinder + HOURLY.neighbours(apart, count)], axis=-1),
+    )
+    building = plant(lanes=2, design_load=heat * 2.0, maximum_cop=2.0, minimum_inlet=-90.0)
+    state, steps = undisturbed_state(field), prepare_steps(field, HOUR)
+    heating_season(state, field, steps, building, np.full((hours, 2), -17.0))
+    season = heating_season(state, field, steps, building, np.full((1, 2), -17.0))
+    fourier_number = np.array([diffusivity * (hours + 1) * HOUR / RADIUS**2])
+    expected = heat / 2900.0 / (2.0 * np.pi * conductivity) * line_sources(fourier_number, apart, count).item()
+    assert season.outlet_sum[0] - season.outlet_sum[1] == pytest.approx(expected, rel=2e-3)
+
+
+def test_summer_in_one_step() -> None:
+    """A rest in one step and in 214 leaves water and rock within 0.06 K, and the next winter's outlet within 5 mK."""
+    field, building, outdoor = mixed(8)
+    hourly, states, seasons = prepare_steps(field, HOUR), [], []
+    for count in (1, 214):
+        state, rest = undisturbed_state(field), prepare_steps(field, SUMMER / count)
+        heating_season(state, field, hourly, building, outdoor)
+        tired = state.memory.sum(axis=1)
+        for _ in range(count):
+            summer_rest(state, field, rest)
+        rested = state.memory.sum(axis=1)
+        assert np.abs(rested).max() < 0.5 * np.abs(tired).max()
+        np.testing.assert_allclose([state.down, state.up], [field.undisturbed - rested] * 2, rtol=0, atol=0.02)
+        np.testing.assert_array_equal(state.shortfall, 0.0)
+        states.append(np.array([state.down, state.up, field.undisturbed - rested]))
+        seasons.append(heating_season(state, field, hourly, building, outdoor))
+    one, many = seasons
+    np.testing.assert_allclose(states[0], states[1], rtol=0, atol=0.06)
+    np.testing.assert_allclose(one.outlet_sum / len(outdoor), many.outlet_sum / len(outdoor), rtol=0, atol=0.005)
+    np.testing.assert_allclose(one.heat_extracted, many.heat_extracted, rtol=1e-4)
+
+
+def run_lanes(field: Wells, building: Plant, outdoor: Array) -> dict[str, Array]:
+    """Everything that two winters give, lane last."""
+    with np.errstate(all="ignore"):
+        seasons, state, rock = winters(field, building, np.ascontiguousarray(outdoor), 2)
+    last = {f"{name} {n}": value for n, season in enumerate(seasons) for name, value in season._asdict().items()}
+    return {**last, **state._asdict(), "rock": rock}
+
+
+@pytest.mark.parametrize("lanes", [[7, 3, 5, 1, 6, 2, 0, 4], [2, 2, 2, 2, 2, 2, 2, 2], [4, 4, 5, 5, 6, 6, 7, 7]])
+def test_lanes_can_be_shuffled(lanes: list[int]) -> None:
+    """A lane has the same bits in any place and beside any others."""
+    field, building, outdoor = mixed(8)
+    expected = run_lanes(field, building, outdoor)
+    result = run_lanes(choose(field, lanes), choose(building, lanes), outdoor[:, lanes])
+    for name, value in result.items():
+        np.testing.assert_array_equal(value, expected[name][..., lanes], err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["flow", "undisturbed", "conductivity", "weight", "design_load", "outdoor"])
+@pytest.mark.parametrize("poison", [np.nan, 0.0, np.inf, -1e300])
+def test_impossible_lane_leaves_the_others_alone(name: str, poison: float) -> None:
+    field, building, outdoor = mixed(8)
+    expected = run_lanes(field, building, outdoor)
+    arrays = {**field._asdict(), **building._asdict(), "outdoor": outdoor}
+    arrays[name][..., 3] = poison
+    others = [0, 1, 2, 4, 5, 6, 7]
+    for key, value in run_lanes(field, building, outdoor).items():
+        np.testing.assert_array_equal(value[..., others], expected[key][..., others], err_msg=key)
+
+
+def test_shortfall_by_hand() -> None:
+    """Warm wells, 100 kW of heat pump, 50 kW of peak heating, and hours that ask for 60, 130 and 250 kW."""
+    demand = np.array([60e3, 130e3, 250e3, 250e3, 60e3])
+    outdoor = 18.0 - 35.0 * demand[:, None] / 350e3
+    field, building = wells(), plant(capacity=100e3, peak_capacity=50e3)
+    season = heating_season(undisturbed_state(field), field, prepare_steps(field, HOUR), building, outdoor)
+    expected = {"heat_demand": 750e3, "heat_pump_heat": 420e3, "heat_backup": 130e3, "heat_unmet": 200e3}
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(season, name), value, rtol=1e-12, err_msg=name)
+    assert season.unmet_hours == 2.0
+    np.testing.assert_allclose(season.shortfall_max, 100e3 / 1e4 * (1.0 - np.exp(-2.0 / 40.0)), rtol=1e-12)
+
+
+def test_without_heat_pump_all_is_unmet() -> None:
+    field, outdoor = wells(column=FLAT), np.full((240, 1), -17.0)
+    state, steps = undisturbed_state(field), prepare_steps(field, HOUR)
+    season = heating_season(state, field, steps, plant(capacity=0.0), outdoor)
+    np.testing.assert_allclose(season.heat_unmet, 240 * 350e3, rtol=1e-12)
+    np.testing.assert_array_equal(season.heat_unmet, season.heat_demand)
+    assert season.unmet_hours == 240.0
+    assert season.heat_pump_heat == season.compressor == season.heat_backup == 0.0
+    np.testing.assert_allclose(season.shortfall_max, 35.0 * (1.0 - np.exp(-6.0)), rtol=1e-12)
+
+
+def test_cold_wells_limit_the_heat_and_not_the_inlet() -> None:
+    """Ten times the load that a well can bear: the inlet stays at its limit, the rest is unmet."""
+    field, outdoor = wells(), np.full((24 * 30, 1), -17.0)
+    state, steps = undisturbed_state(field), prepare_steps(field, HOUR)
+    season = heating_season(state, field, steps, plant(design_load=3.5e6), outdoor)
+    assert season.inlet_min == 3.0
+    assert 0.0 < season.heat_pump_heat < 0.5 * season.heat_demand
+    assert season.unmet_hours == len(outdoor)
