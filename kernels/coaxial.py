@@ -153,20 +153,23 @@ def thermal_resistances(flow_rate: Array, pipes: Pipes, fluid: Fluid) -> tuple[A
 def friction_pressure_drop(flow_rate: Array, depth: Array, pipes: Pipes, fluid: Fluid) -> Array:
     """Pressure lost to friction down and up the well, Pa (Darcy-Weisbach, smooth walls).
 
-    Friction factor 64/Re up to Re = 2300, Petukhov from 4000 on, linear in Re between; `flow_rate` in m³/s, `depth`
-    in m.
+    Friction factor: laminar up to Re = 2300, in the annulus the exact one between concentric cylinders (Bird, Stewart
+    and Lightfoot 2002, Transport Phenomena, section 2.4); Petukhov from 4000 on, linear in Re between. `flow_rate` in
+    m³/s, `depth` in m.
     """
 
-    def channel(area: Array, diameter: Array) -> Array:
+    def channel(area: Array, diameter: Array, laminar_product: Array | float) -> Array:
         reynolds = reynolds_number(flow_rate, area, diameter, fluid)
         share = np.clip((reynolds - 2300.0) / 1700.0, 0.0, 1.0)
-        laminar = 64.0 / np.minimum(reynolds, 2300.0)
+        laminar = laminar_product / np.minimum(reynolds, 2300.0)
         factor = (1.0 - share) * laminar + share * petukhov_friction_factor(np.maximum(reynolds, 4000.0))
-        return factor * depth / diameter * 0.5 * fluid.density * (flow_rate / area) ** 2
+        drop: Array = factor * depth / diameter * 0.5 * fluid.density * (flow_rate / area) ** 2
+        return drop
 
-    return channel(pipes.annulus_area, pipes.annulus_hydraulic_diameter) + channel(
-        pipes.inner_area, 2.0 * pipes.inner_pipe_inner_radius
-    )
+    k = pipes.inner_pipe_outer_radius / pipes.casing_inner_radius
+    between_cylinders = 64.0 * (1.0 - k) ** 2 / (1.0 + k**2 + (1.0 - k**2) / np.log(k))
+    annulus = channel(pipes.annulus_area, pipes.annulus_hydraulic_diameter, between_cylinders)
+    return annulus + channel(pipes.inner_area, 2.0 * pipes.inner_pipe_inner_radius, 64.0)
 
 
 @njit(cache=True, error_model="numpy")
@@ -264,7 +267,7 @@ def sweep_down(sweep, g_down, g_up, wall, offset, progress, inlet, outlet, down,
     sweep, g_down, g_up, wall, offset, progress
         As in `eliminate` and `sweep_up`.
     inlet, outlet
-        Water entering and leaving the well, °C, (lane,).
+        Water entering and leaving the well, °C, (lane,): overwritten, with what reaches and leaves the bottom.
     down, up
         Means of the channels over each cell, °C, (cell, lane): result.
     flux

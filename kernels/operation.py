@@ -278,7 +278,7 @@ def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet,
         season.heat_extracted[lane] += all_flow * (warm - cold)
         season.compressor[lane] += work
         season.circulation[lane] += (heat + backup) / plant.transport_factor[lane]
-        season.unmet_hours[lane] += 1.0 if unmet > 1e-6 * demand else 0.0
+        season.unmet_hours[lane] += 1.0 if demand > 0.0 and unmet > 1e-6 * demand else 0.0
         season.shortfall_max[lane] = max(season.shortfall_max[lane], short)
         season.inlet_min[lane] = min(season.inlet_min[lane], cold)
         season.outlet_sum[lane] += warm
@@ -289,7 +289,8 @@ def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet,
 def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
     """Let the field rest without circulation for one step of any length; `state` is updated.
 
-    Each cell's water settles with its own wall: the equations of `kernels.coaxial` with M = 0.
+    Each cell's water settles with its own wall: the equations of `kernels.coaxial` with M = 0. Heat flows evenly
+    through the step; one step for a summer of 214 days ends 0.05 K off, two equal ones 0.003 K.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def heat_pump(request, supply, offset, ratio, flow, efficiency, maximum_cop, min
     the water leaving the evaporator, which is the wells' inlet x. The wells answer with outlet = offset + ratio · x,
     and Q - W must be what they give, flow · (outlet - x): with 1/COP linear in x, a linear equation. Where COP would
     leave [MINIMUM_COP, maximum_cop], it stays at the bound. Where x would fall below `minimum_inlet`, x stays there
-    and the output falls.
+    and the output falls; wells that rest below it give nothing.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def heat_pump(request, supply, offset, ratio, flow, efficiency, maximum_cop, min
     inlet = (flow * offset - request * (1.0 - inverse_cop)) / give
     limit = min(minimum_inlet, offset / (1.0 - ratio))
     limit_inverse_cop = min(worst, max(best, (supply - limit) * lift))
-    limit_output = (flow * offset - give * limit) / (1.0 - limit_inverse_cop)
+    limit_output = max(0.0, (flow * offset - give * limit) / (1.0 - limit_inverse_cop))  # rounding may go below
     limited = inlet < limit
     output = limit_output if limited else request
     work = output * (limit_inverse_cop if limited else inverse_cop)

@@ -144,7 +144,14 @@ def prescribed_load(
     Returns
     -------
     Inlet and outlet temperature, °C, (time,).
+
+    Raises
+    ------
+    ValueError
+        When the load does not start at 0, or output is asked for at 0.
     """
+    if change[0] != 0.0 or times[0] <= 0.0:
+        raise ValueError(f"the load must start at 0 and output later, got {change[0]!r} and {times[0]!r}")
     column = well.column
     if first is None:
         first = (well.annulus_storage + well.inner_storage) * float(column.thickness.mean()) / well.flow

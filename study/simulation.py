@@ -34,6 +34,9 @@ Inputs = dict[str, Array]
 CELLS = 16
 """Cells along a well in a study; `docs/physics.md` shows what their number costs."""
 
+RESTS = 2
+"""Steps of a summer (`kernels.operation.summer_rest`)."""
+
 OK, INPUT_OUT_OF_RANGE, NOT_FINITE, ENERGY_IMBALANCE = range(4)
 LARGEST_IMBALANCE = 1e-9
 
@@ -100,6 +103,15 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
         for row, problem in enumerate(problems):
             if problem:
                 reasons.setdefault(row, f"{section}: {problem}")
+    conductivity = _layer_property(study, inputs, "conductivity", "rock.conductivity")
+    heat_capacity = _layer_property(study, inputs, "volumetric_heat_capacity", "rock.volumetric_heat_capacity") * 1e6
+    per_second = conductivity / heat_capacity / (inputs["well.borehole_diameter"] / 2) ** 2
+    shortest, longest = HOURLY.fourier_number[[0, -1]] / [3.0, 1.0]  # below the fit the error grows slowly
+    fits = (per_second * HOUR >= shortest) & (per_second * study.winters * 8760 * HOUR <= longest)
+    for row in np.flatnonzero(~fits.all(axis=0)).tolist():
+        reasons.setdefault(
+            row, "well.borehole_diameter: too wide for hourly steps in this rock, or too narrow for this life"
+        )
     thickness = _layer_thickness(study, inputs)
     for row in np.flatnonzero(~(thickness[-1] > 0)).tolist():
         reasons.setdefault(row, "rock.layers: the layers above the last reach below the well")
@@ -228,7 +240,7 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
         warming=inputs["climate.warming"],
     )
     climate = _climate(study)
-    hourly, resting = prepare_steps(wells, HOUR), prepare_steps(wells, max(rest, HOUR))
+    hourly, resting = prepare_steps(wells, HOUR), prepare_steps(wells, max(rest / RESTS, HOUR))
     state = undisturbed_state(wells)
     seasons: list[Season] = []
     water = [_heat_in_water(wells, state.down, state.up)]
@@ -237,8 +249,8 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
         outdoor = weather.winter_temperatures(climate, of_days[winter : winter + 1], offsets[winter : winter + 1])[0]
         seasons.append(heating_season(state, wells, hourly, plant, outdoor))
         rock += seasons[-1].rock_heat
-        if rest > 0:
-            rock += summer_rest(state, wells, resting) * rest / HOUR
+        for _ in range(RESTS if rest > 0 else 0):
+            rock += summer_rest(state, wells, resting) * rest / RESTS / HOUR
     water.append(_heat_in_water(wells, state.down, state.up))
     season = Season(*(np.stack(values) for values in zip(*seasons, strict=True)))
     stored = water[1] - water[0]

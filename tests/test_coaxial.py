@@ -239,12 +239,16 @@ def test_reynolds_number_by_hand() -> None:
 
 
 def test_friction_of_slow_flow() -> None:
-    """Hagen-Poiseuille, 128 µ L V / (π d⁴), in the pipe; 64 / Re, which is 32 µ L w / d_h², in the annulus too."""
+    """Hagen-Poiseuille in the pipe, V = π Δp d⁴ / (128 µ L), and its counterpart between concentric cylinders,
+
+    V = π Δp / (8 µ L) · (R⁴ - r⁴ - (R² - r²)² / ln(R / r)): the velocity profile, integrated.
+    """
     flow, depth = np.asarray(2e-5), np.asarray(1000.0)
-    diameter, gap = 0.090, 0.1778 - 2 * 0.00919 - 0.110
-    speed = flow / (np.pi / 4.0 * ((0.1778 - 2 * 0.00919) ** 2 - 0.110**2))
-    expected = 128.0 * 1e-3 * 1000.0 * flow / (np.pi * diameter**4) + 32.0 * 1e-3 * 1000.0 * speed / gap**2
-    assert friction_pressure_drop(flow, depth, PIPES, WATER) == pytest.approx(expected, rel=1e-12)
+    outer, inner = (0.1778 - 2 * 0.00919) / 2, 0.110 / 2
+    pipe = np.pi * 0.090**4 / (128.0 * 1e-3 * 1000.0)
+    bracket = outer**4 - inner**4 - (outer**2 - inner**2) ** 2 / np.log(outer / inner)
+    annulus = np.pi / (8.0 * 1e-3 * 1000.0) * bracket
+    assert friction_pressure_drop(flow, depth, PIPES, WATER) == pytest.approx(flow / pipe + flow / annulus, rel=1e-9)
 
 
 def test_friction_by_hand() -> None:

@@ -227,6 +227,16 @@ def test_without_demand_nothing_happens(annulus_down: bool) -> None:
     np.testing.assert_allclose(rock, 0.0, atol=1e-3)  # Wh, of the 10⁹ that a winter takes
 
 
+def test_hours_without_demand_are_not_unmet_where_the_wells_rest_below_their_limit() -> None:
+    lanes = 64
+    field = wells(lanes=lanes, column=FLAT)
+    field = field._replace(undisturbed=np.broadcast_to(np.linspace(1.0, 4.0, lanes), field.undisturbed.shape).copy())
+    (season,), _, _ = winters(field, plant(lanes=lanes), np.full((500, lanes), 25.0), 1)
+    assert np.all(season.heat_demand == 0.0)
+    assert np.all(season.heat_pump_heat >= 0.0)
+    assert np.all(season.unmet_hours == 0.0)
+
+
 @pytest.mark.parametrize("annulus_down", DIRECTIONS)
 def test_circulation_by_hand(annulus_down: bool) -> None:
     """Friction less what lighter water coming up gives back, through the pump; and the building's own circuit."""
