@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -115,22 +115,28 @@ def _day_of_year(text: str) -> int:
     return datetime.datetime.strptime(f"2001-{text}", "%Y-%m-%d").timetuple().tm_yday
 
 
-def _monthly(quantity: Quantity) -> Any:
-    return Annotated[tuple[Annotated[float, quantity], ...], Field(min_length=12, max_length=12)]
+T = TypeVar("T")
+Monthly = Annotated[tuple[T, ...], Field(min_length=12, max_length=12)]
 
 
 class Climate(Section):
     """The statistics from which winters are generated; lists go from January to December."""
 
     site: Text
-    monthly_temperature: _monthly(Quantity("degC", ge=-60, le=50))  # type: ignore[valid-type]
-    daily_standard_deviation: _monthly(Quantity("K", ge=0, le=20))  # type: ignore[valid-type]
-    diurnal_range: _monthly(Quantity("K", ge=0, le=40))  # type: ignore[valid-type]
+    monthly_temperature: Monthly[Annotated[float, Quantity("degC", ge=-60, le=50, description="mean of each month")]]
+    daily_standard_deviation: Monthly[
+        Annotated[float, Quantity("K", ge=0, le=20, description="standard deviation of daily means within a winter")]
+    ]
+    diurnal_range: Monthly[
+        Annotated[float, Quantity("K", ge=0, le=40, description="range of the mean day: afternoon less morning")]
+    ]
     diurnal_variability: Annotated[
-        float, Quantity("1", ge=0, le=2)
-    ]  # standard deviation of a day's range over its mean
-    persistence: Annotated[float, Quantity("1", ge=0.4, le=0.95)]  # correlation of successive daily means
-    cold_skewness: Annotated[float, Quantity("1", ge=-1, le=1)]  # positive: the cold side is the longer one
+        float, Quantity("1", ge=0, le=2, description="standard deviation of a day's range over its mean")
+    ]
+    persistence: Annotated[float, Quantity("1", ge=0.4, le=0.95, description="correlation of successive daily means")]
+    cold_skewness: Annotated[
+        float, Quantity("1", ge=-1, le=1, description="skewness of daily anomalies; positive: a longer cold side")
+    ]
     season_standard_deviation: Annotated[
         Input, Quantity("K", ge=0, le=10, description="standard deviation of a season's mean outdoor temperature")
     ]

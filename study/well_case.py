@@ -18,9 +18,9 @@ V = TypeVar("V")  # what a number becomes: float in a well case, Input in a stud
 class Wall(Section, Generic[V]):
     """What heat crosses between water and rock: the grout here, and with a size a pipe."""
 
-    conductivity: Annotated[V, Quantity("W/m/K", gt=0, le=1000, description="thermal conductivity of the wall")]
+    conductivity: Annotated[V, Quantity("W/m/K", gt=0, le=1000, description="thermal conductivity of the material")]
     volumetric_heat_capacity: (
-        Annotated[V, Quantity("MJ/m^3/K", gt=0, le=10, description="volumetric heat capacity of the wall")] | None
+        Annotated[V, Quantity("MJ/m^3/K", gt=0, le=10, description="volumetric heat capacity of the material")] | None
     ) = None
 
     @field_validator("volumetric_heat_capacity")

@@ -11,6 +11,7 @@ import pytest
 from study import simulation
 from study.config import Study, load_study
 from study.ensemble import SAMPLE_VARIABLES, VARIABLES
+from study.sampling import sample_inputs
 from study.simulation import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, OK, simulate
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -255,6 +256,28 @@ def test_equal_layers_are_one_rock() -> None:
     many = values(variant(FREE, {**whole, "rock.layers": layers}))
     for name in VARIABLES:
         np.testing.assert_allclose(many[name], one[name], rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_rock_is_as_warm_as_its_depth() -> None:
+    layers = [{"thickness": "1000 m", "geothermal_gradient": "20 K/km"}, {"thickness": "1 m"}]
+    study = variant(FREE, {"rock.layers": layers, "geothermal_gradient": "30 K/km", "surface_temperature": "10 degC"})
+    wells = simulation._wells(study, sample_inputs(study, np.arange(1)), np.array([5, 10]))
+    top = np.arange(100.0, 1000.0, 200.0) * 0.020 + 10
+    bottom = np.arange(95.0, 1900.0, 190.0) * 0.030 + 30
+    np.testing.assert_allclose(wells.undisturbed[:, 0], np.concatenate([top, bottom]), rtol=1e-12)
+    np.testing.assert_allclose(wells.thickness[:, 0], [200] * 5 + [190] * 10, rtol=1e-12)
+
+
+def test_the_field_recovers_in_summer(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = variant(
+        SMOKE, {"climate.daily_standard_deviation": ["0 K"] * 12, "climate.season_standard_deviation": "0 K"}
+    )
+    rested = values(steady)["outlet_temperature_mean"]
+    monkeypatch.setattr(simulation, "summer_rest", lambda state, _wells, _steps: np.zeros_like(state.shortfall))
+    tired = values(steady)["outlet_temperature_mean"]
+    np.testing.assert_array_equal(rested[:, 0], tired[:, 0])
+    assert (tired[:, 1] < rested[:, 1] - 0.1).all()
+    assert (rested[:, 1] < rested[:, 0]).all()
 
 
 def test_layers_differ_from_their_mean() -> None:
