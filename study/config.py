@@ -308,7 +308,7 @@ class Study(Document):
     def fingerprint(self) -> str:
         """Return the SHA-256 of all that determines a row's bits: not of samples, description, claim and sources."""
         parts = {k: v for k, v in self.resolved().items() if k not in ("samples", "description", "claim")}
-        return hashlib.sha256(json.dumps(_without_sources(parts), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(without_sources(parts), sort_keys=True).encode()).hexdigest()
 
     def with_overrides(self, *, samples: int | None = None, seed: int | None = None) -> "Study":
         """Return the study with another number of samples or another seed; ConfigError when it is not allowed."""
@@ -380,10 +380,11 @@ def _walk_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
                 yield from _walk_keys(section, f"{prefix}{place}")
 
 
-def _without_sources(node: Any) -> Any:
+def without_sources(node: Any) -> Any:
+    """Return plain values of a resolved study, nested as they are, without where they come from."""
     if isinstance(node, dict):
-        return node["value"] if "value" in node else {k: _without_sources(v) for k, v in node.items() if k != "source"}
-    return [_without_sources(value) for value in node] if isinstance(node, list) else node
+        return node["value"] if "value" in node else {k: without_sources(v) for k, v in node.items() if k != "source"}
+    return [without_sources(value) for value in node] if isinstance(node, list) else node
 
 
 def load_study(path: str | Path) -> Study:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from study.config import Study
-from study.ensemble import Block, Ensemble, open_ensemble, refuse_other_study
+from study.ensemble import RECEIPTS, Block, Ensemble, open_ensemble, refuse_other_study
 from study.errors import ClusterError, RunError
 from study.simulation import simulate
 
@@ -48,13 +48,14 @@ def prepare(study: Study, store: Path, *, block_size: int = BLOCK_SIZE) -> tuple
     EnsembleError
         When the store belongs to another study, or cannot be made or read.
     """
-    if not store.exists():
+    if not os.path.lexists(store):
         ensemble = Ensemble.create(store, study, block_size=block_size)
     else:
         refuse_other_study(store, study)
         ensemble = Ensemble.open(store)
         if ensemble.samples < study.samples:
-            ensemble = ensemble.extend(study.samples)
+            ensemble = ensemble.extend(study)
+    (store / RECEIPTS).mkdir(exist_ok=True)
     done = set(ensemble.received())
     return ensemble, [block for block in ensemble.blocks() if block.start < study.samples and block not in done]
 

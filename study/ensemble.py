@@ -14,6 +14,7 @@ import uuid
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,7 +26,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from study.config import Study, variable_name
+from study.config import Study, variable_name, without_sources
 from study.errors import EnsembleError
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RECEIPTS = "receipts"
-CODE = ("kernels", "study/sampling.py", "study/simulation.py", "study/distributions.py")
+CODE = (
+    "kernels",
+    *(f"study/{name}.py" for name in ("config", "distributions", "quantity", "sampling", "simulation", "well_case")),
+)
 PACKAGES = ("hotland", "numba", "numpy", "ray", "scipy", "xarray", "zarr")
 
 STATUS_MEANINGS = "ok input_out_of_range not_finite energy_imbalance"
@@ -162,21 +166,26 @@ class Ensemble:
         EnsembleError
             When it is not an ensemble of hotland.
         """
-        attributes = read_attributes(path)
-        try:
-            rows = zarr.open_array(path / "sample", mode="r").shape[0]
-            return cls(path, rows, int(attributes["block_size"]))
-        except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
-            raise EnsembleError(f"{path}: the store is damaged: {error}") from error
+        with _reading(path):
+            shape = _metadata(path)["consolidated_metadata"]["metadata"]["sample"]["shape"]
+            ensemble = cls(path, int(shape[0]), int(read_attributes(path)["block_size"]))
+            if ensemble.samples < 1 or ensemble.block_size < 1:
+                raise ValueError(f"{ensemble.samples} samples in blocks of {ensemble.block_size}")
+        return ensemble
 
-    def extend(self, samples: int) -> "Ensemble":
-        """Lay the store out for more samples; the consolidated metadata, written last, make it visible in one step."""
-        for name in zarr.open_group(self.path, mode="r").array_keys():
-            if name != "winter":
-                array = zarr.open_array(self.path / name, mode="r+")
-                array.resize((samples, *array.shape[1:]))
-        _consolidate(self.path)
-        return Ensemble(self.path, samples, self.block_size)
+    def extend(self, study: Study) -> "Ensemble":
+        """Lay the store out for a study's samples, more than now.
+
+        The consolidated metadata, written last, makes it visible in one step; until then readers see no change.
+        """
+        with _reading(self.path):
+            for name in zarr.open_group(self.path, mode="r").array_keys():
+                if name != "winter":
+                    array = zarr.open_array(self.path / name, mode="r+")
+                    array.resize((study.samples, *array.shape[1:]))
+            zarr.open_group(self.path, mode="r+").attrs["study"] = json.dumps(study.resolved())
+            _consolidate(self.path)
+        return Ensemble(self.path, study.samples, self.block_size)
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, in order."""
@@ -186,9 +195,11 @@ class Ensemble:
     def received(self) -> list[Block]:
         """Blocks that are done; of a block that was extended, the longer one."""
         blocks: dict[int, Block] = {}
-        for path in sorted((self.path / RECEIPTS).glob("????????-??????????.json")):
-            index, stop = (int(part) for part in path.stem.split("-"))
-            blocks[index] = Block(index, index * self.block_size, min(stop, self.samples))
+        with _reading(self.path):
+            for path in sorted((self.path / RECEIPTS).glob("[0-9]*-[0-9]*.json")):
+                index, stop = (int(part) for part in path.stem.split("-"))
+                if stop <= self.samples:
+                    blocks[index] = Block(index, index * self.block_size, stop)
         return list(blocks.values())
 
     def commit(self, block: Block, values: Mapping[str, NDArray[np.generic]], reasons: Mapping[int, str]) -> None:
@@ -204,33 +215,37 @@ class Ensemble:
         Raises
         ------
         RuntimeError
-            When the block has been received with other bits.
+            When the block has been received with other bits, or does not fit the store.
         """
         group = zarr.open_group(self.path, mode="r+")
-        checksums = {}
-        for name, value in values.items():
-            array = group[name]
-            assert isinstance(array, zarr.Array)
-            data = np.ascontiguousarray(value, dtype=array.dtype)
-            array[block.start : block.stop] = data
-            checksums[name] = zlib.crc32(data.tobytes())
-            _sync(self.path / name / "c" / "/".join([str(block.index), *["0"] * (data.ndim - 1)]))
+        arrays = {name: array for name, array in group.arrays() if name in values}
+        data = {name: np.ascontiguousarray(value, dtype=arrays[name].dtype) for name, value in values.items()}
+        checksums = {name: zlib.crc32(value.tobytes()) for name, value in data.items()}
+        target = self.path / RECEIPTS / block.receipt
+        if target.exists():
+            self._compare(block, checksums)
+            return
+        for name, array in arrays.items():
+            if array.shape[0] < block.stop:
+                raise RuntimeError(f"{self.path}: {name} has no room for block {block.index}")
+            array[block.start : block.stop] = data[name]
+            _sync(self.path / name / "c" / "/".join([str(block.index), *["0"] * (array.ndim - 1)]))
         receipt = {"block": block.index, "start": block.start, "stop": block.stop, "crc32": checksums}
         receipt["failed"] = {str(row): reason for row, reason in reasons.items()}
-        target = self.path / RECEIPTS / block.receipt
         draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         draft.write_text(json.dumps(receipt))
         _sync(draft)
         try:
             os.link(draft, target)
         except FileExistsError:
-            if json.loads(target.read_text())["crc32"] != checksums:
-                raise RuntimeError(
-                    f"{self.path}: block {block.index} was computed twice, with different bits"
-                ) from None
+            self._compare(block, checksums)
         finally:
             draft.unlink()
         _sync(target.parent)
+
+    def _compare(self, block: Block, checksums: dict[str, int]) -> None:
+        if json.loads((self.path / RECEIPTS / block.receipt).read_text())["crc32"] != checksums:
+            raise RuntimeError(f"{self.path}: block {block.index} was computed twice, with different bits")
 
 
 def _sync(path: Path) -> None:
@@ -299,43 +314,61 @@ def _lay_out(path: Path, study: Study, block_size: int) -> None:
     _consolidate(path)
 
 
-def read_attributes(path: Path) -> dict[str, Any]:
-    """Attributes of a store; EnsembleError when it is none of hotland's, or a newer one."""
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged store brings about into one message: its files may hold anything."""
     try:
-        attributes = json.loads((path / "zarr.json").read_text())["attributes"]
-        form = int(attributes["hotland_format"])
+        yield
+    except (EnsembleError, MemoryError):
+        raise
+    except Exception as error:
+        text = str(error).splitlines()[0][:200] if str(error) else ""
+        raise EnsembleError(f"{path}: the store is damaged: {type(error).__name__}: {text}") from error
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """The store's own metadata, where it is one of hotland's and not newer."""
+    try:
+        metadata = json.loads((path / "zarr.json").read_text())
+        form = metadata["attributes"]["hotland_format"]
+        if not isinstance(form, int):
+            raise TypeError(form)
     except FileNotFoundError:
         raise EnsembleError(f"{path}: there is no ensemble here") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EnsembleError(f"{path}: this is not an ensemble of hotland") from error
     if form > FORMAT:
         raise EnsembleError(f"{path}: made by a newer hotland (format {form}, this one reads up to {FORMAT})")
-    return dict(attributes)
+    return dict(metadata)
+
+
+def read_attributes(path: Path) -> dict[str, Any]:
+    """Attributes of a store; EnsembleError when it is none of hotland's, or a newer one."""
+    return dict(_metadata(path)["attributes"])
 
 
 def refuse_other_study(path: Path, study: Study) -> None:
     """Raise EnsembleError when a store was made from another study, or by code that computes other bits."""
-    attributes = read_attributes(path)
-    if attributes["fingerprint"] != study.fingerprint():
-        there, here = _flatten(json.loads(attributes["study"])), _flatten(study.resolved())
-        ignored = ("samples", "description", "claim")
-        keys = [k for k in sorted(there | here) if there.get(k) != here.get(k) and not k.startswith(ignored)]
-        keys = [k for k in keys if not k.endswith(".source")]
+    with _reading(path):
+        attributes = read_attributes(path)
+        same_study = attributes["fingerprint"] == study.fingerprint()
+        same_code = attributes["code_fingerprint"] == code_fingerprint()
+        made_by = attributes["packages"]["hotland"]
+        there, here = (_flatten(without_sources(s)) for s in (json.loads(attributes["study"]), study.resolved()))
+    if not same_study:
+        keys = [key for key in sorted(there | here) if there.get(key) != here.get(key)]
+        keys = [key for key in keys if not key.startswith(("samples", "description", "claim"))]
         lines = [
             f"  {k}: {there.get(k, 'not given')} in the store, {here.get(k, 'not given')} in the study" for k in keys
         ]
         if len(lines) > 10:
             lines = [*lines[:9], f"  and {len(lines) - 9} more"]
+        first, last = f"{path}: the store was made from another study, which differs in", "  give another --output"
+        raise EnsembleError("\n".join([first, *lines, last]))
+    if not same_code:
         raise EnsembleError(
-            "\n".join(
-                [f"{path}: the store was made from another study, which differs in", *lines, "  give another --output"]
-            )
-        )
-    if attributes["code_fingerprint"] != code_fingerprint():
-        made = attributes["packages"]["hotland"]
-        raise EnsembleError(
-            f"{path}: the store was made by another version of hotland's kernels (hotland {made}), whose rows differ; "
-            "give another --output"
+            f"{path}: the store was made by another version of hotland's kernels (hotland {made_by}), whose rows "
+            "differ; give another --output"
         )
 
 
@@ -368,17 +401,15 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
 
     path = Path(store)
     ensemble = Ensemble.open(path)
-    try:
+    blocks = ensemble.received()  # first: what is received later may be seen, what is not yet there may not
+    with _reading(path):
         dataset = xr.open_zarr(path, consolidated=True, chunks=None)
-        blocks = ensemble.received()
-        reason = np.full(ensemble.samples, "", dtype=object)
+        reason = np.full(dataset.sizes["sample"], "", dtype=object)
         for block in blocks:
-            for row, text in json.loads((path / RECEIPTS / block.receipt).read_text())["failed"].items():
-                reason[int(row)] = text
-    except (OSError, ValueError, KeyError) as error:
-        raise EnsembleError(f"{path}: the store is damaged: {error}") from error
-    dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
-    if sum(block.stop - block.start for block in blocks) < ensemble.samples:
-        rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
-        dataset = dataset.isel(sample=rows)
+            for row, text in dict(json.loads((path / RECEIPTS / block.receipt).read_text())["failed"]).items():
+                reason[int(row)] = str(text)
+        dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
+        if sum(block.stop - block.start for block in blocks) < dataset.sizes["sample"]:
+            rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
+            dataset = dataset.isel(sample=rows)
     return dataset

@@ -126,7 +126,8 @@ def correlate(study: Study, u: dict[str, Array]) -> dict[str, Array]:
     normal = np.stack([ndtri(u[name]) for name in names])
     # not a matrix product, whose bits may depend on how many rows there are
     mixed = [sum(factor[i, j] * normal[j] for j in range(i + 1)) for i in range(len(names))]
-    return u | {name: u[name] if i == 0 else ndtr(mixed[i]) for i, name in enumerate(names)}
+    alone = [not factor[i, :i].any() for i in range(len(names))]  # of another set, or the first of its own
+    return u | {name: u[name] if alone[i] else ndtr(mixed[i]) for i, name in enumerate(names)}
 
 
 def _key(name: str) -> int:
@@ -164,7 +165,7 @@ def _latin_hypercube(seed: int, names: Sequence[str], replicate: NDArray[np.int6
             stratum = rng.permutation(_STRATA)
             place = rng.random(_STRATA)
             u[rows, column] = ((stratum + place) / _STRATA)[index[rows] % _STRATA]
-    return np.maximum(u, 2.0**-60)
+    return np.clip(u, 2.0**-60, 1.0 - 2.0**-53)
 
 
 def _monte_carlo(seed: int, names: Sequence[str], rows: NDArray[np.int64]) -> Array:

@@ -312,7 +312,7 @@ def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs
         "electricity_circulation": circulation,
         "electricity_backup": electricity_backup,
         "unmet_hours": season.unmet_hours,
-        "heating_reliability": np.where(demand > 0, delivered / demand, 1.0),
+        "heating_reliability": np.where(demand > 0, np.minimum(delivered / demand, 1.0), 1.0),
         "indoor_temperature_min": inputs["building.indoor_temperature"] - season.shortfall_max,
         "inlet_temperature_min": season.inlet_min,
         "outlet_temperature_mean": season.outlet_sum / hours,

@@ -1,14 +1,15 @@
 """Estimates from an ensemble, each with a 95 % confidence interval.
 
-The replicates of the design are independent, so the spread of an estimate between them gives its standard error, and
+The replicates of the design are independent, so the spread of a mean between them gives its standard error, and
 Student's t with R - 1 degrees of freedom its interval (Owen 2013, Monte Carlo theory, methods and examples, section
-17.3). Where that says nothing - an event in all rows or in none, fewer than ten rows to a replicate - and for plain
-Monte Carlo, the exact binomial interval is used; with scrambled points it is wide, but safe.
+17.3). A probability is the mean of an event; where the event happened in every sample or in none, where there are fewer
+than ten rows to a replicate, and for plain Monte Carlo, its interval is the exact binomial one: with scrambled points
+wide, but safe. A quantile's interval comes from that of the probability to lie below it (Woodruff 1952, J. Am. Stat.
+Assoc. 47:635); with fewer than ten rows to a replicate it is that of order statistics (Conover 1999, section 3.2).
 
 Plain functions of arrays: `values` (sample,) or (sample, winter), `replicate` (sample,).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,16 +33,24 @@ class Estimate:
 
 def mean(values: Array, replicate: NDArray[np.int64]) -> Estimate:
     """Mean over samples (and winters)."""
-    return _from_replicates(_by_sample(values), replicate, np.mean)
+    by_sample = _by_sample(values)
+    value, half = float(by_sample.mean()), _half_width(by_sample, replicate)
+    return Estimate(value) if np.isnan(half) else Estimate(value, value - half, value + half)
 
 
 def quantile(values: Array, replicate: NDArray[np.int64], probability: float) -> Estimate:
     """Quantile over samples, and over winters too where there are any."""
-    estimate = _from_replicates(values, replicate, lambda x: np.quantile(x, probability))
-    if not _few_rows(replicate):
-        return estimate
-    interval = stats.quantile_test(_by_sample(values), p=probability).confidence_interval(CONFIDENCE)
-    return Estimate(estimate.value, *((interval.low, interval.high) if values.ndim == 1 else ()))
+    value = float(np.quantile(values, probability))
+    if _few_rows(replicate):
+        if values.ndim > 1:
+            return Estimate(value)
+        exact = stats.quantile_test(values, p=probability).confidence_interval(CONFIDENCE)
+        return Estimate(value, float(exact.low), float(exact.high))
+    half = max(_half_width(_by_sample((values <= value).astype(float)), replicate), 0.5 / values.size)
+    low, high = probability - half, probability + half
+    if not (low > 0.0 and high < 1.0):
+        return Estimate(value)
+    return Estimate(value, *(float(x) for x in np.quantile(values, [low, high])))
 
 
 def probability(event: NDArray[np.bool_], replicate: NDArray[np.int64], *, monte_carlo: bool = False) -> Estimate:
@@ -51,24 +60,22 @@ def probability(event: NDArray[np.bool_], replicate: NDArray[np.int64], *, monte
     if never_or_always or (event.ndim == 1 and (monte_carlo or _few_rows(replicate))):
         exact = stats.binomtest(round(share.sum()), len(share)).proportion_ci(CONFIDENCE, method="exact")
         return Estimate(float(share.mean()), float(exact.low), float(exact.high))
-    estimate = _from_replicates(share, replicate, np.mean)
-    return Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
-
-
-def _by_sample(values: Array) -> Array:
-    return values if values.ndim == 1 else values.mean(axis=1)
+    half = _half_width(share, replicate)
+    value = float(share.mean())
+    return Estimate(value) if np.isnan(half) else Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
 
 def _few_rows(replicate: NDArray[np.int64]) -> bool:
     return len(replicate) < FEWEST_ROWS * len(np.unique(replicate))
 
 
-def _from_replicates(
-    values: Array, replicate: NDArray[np.int64], statistic: Callable[[Array], np.floating]
-) -> Estimate:
-    value = float(statistic(values))
-    each = np.array([statistic(values[replicate == r]) for r in np.unique(replicate)])
-    if len(each) < 2:
-        return Estimate(value)
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each))
-    return Estimate(value, float(value - half), float(value + half))
+def _by_sample(values: Array) -> Array:
+    return values if values.ndim == 1 else values.mean(axis=1)
+
+
+def _half_width(by_sample: Array, replicate: NDArray[np.int64]) -> float:
+    """Half the width of the interval of a mean; nan where the replicates say nothing."""
+    each = np.array([by_sample[replicate == r].mean() for r in np.unique(replicate)])
+    if len(each) < 2 or np.ptp(each) == 0:
+        return np.nan
+    return float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each)))

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from rich.console import Console, Group
+from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from study.statistics import Estimate, mean, probability, quantile
 
@@ -168,22 +167,21 @@ def _counts(dataset: xr.Dataset) -> dict[str, Any]:
 def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> None:
     """Print the answer for people."""
     counts = _counts(dataset)
-    tables: list[Table | Text] = []
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", width=64)
+    table.add_column("value", justify="right", width=14)
+    table.add_column("95 % interval", justify="right", width=28)
+    table.add_column("", width=6)
     for section in dict.fromkeys(line.section for line in lines):
-        table = Table(
-            title=section, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=not tables
-        )
-        table.add_column("", width=66)
-        table.add_column("value", justify="right", width=12)
-        table.add_column("95 % interval", justify="right", width=24)
-        table.add_column("", width=6)
+        table.add_row()
+        table.add_row(f"[bold]{section}[/bold]")
         for line in (line for line in lines if line.section == section):
-            table.add_row(line.words, *_formatted(line), line.units)
-        tables += [table, Text()]
+            table.add_row(f"  {line.words}", *_formatted(line), line.units)
     text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
         text += f"; {counts['failed']:,} of the samples failed and are left out (see `status` and `reason`)"
-    console.print(Group(Text(text), Text(), *tables))
+    console.print(text)
+    console.print(table)
 
 
 def _formatted(line: Line) -> tuple[str, str]:
@@ -193,4 +191,4 @@ def _formatted(line: Line) -> tuple[str, str]:
     magnitude = width / 2 if np.isfinite(width) and width > 0 else abs(numbers[0]) / 100
     digits = int(np.clip(1 - np.floor(np.log10(magnitude)), 0, 4)) if magnitude > 0 else 1
     value, low, high = (f"{x:,.{digits}f}" for x in numbers)
-    return value, f"{low} to {high}" if np.isfinite(width) else "too few rows"
+    return value, f"{low} to {high}" if np.isfinite(width) else "cannot be told"

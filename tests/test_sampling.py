@@ -103,6 +103,14 @@ def test_a_correlation_leaves_the_inputs_that_are_not_in_it(study: Study) -> Non
     assert changed == {"geothermal_gradient"}
 
 
+def test_a_correlated_pair_leaves_another_correlated_pair(study: Study) -> None:
+    rows = np.arange(500)
+    other = {"inputs": ["field.spacing", "winter_load"], "rank_correlation": 0.5}
+    one = sample_inputs(variant(study, {"correlations": [HEAT_FLOW]}), rows)
+    both = sample_inputs(variant(study, {"correlations": [other, HEAT_FLOW]}), rows)
+    assert {name for name in study.uncertain if (one[name] != both[name]).any()} == {"winter_load"}
+
+
 def test_a_study_without_uncertain_inputs_is_constant(study: Study) -> None:
     constants = {key: float(item.quantile(np.array([0.5]))[0]) for key, item in study.uncertain.items()}
     fixed = variant(

@@ -168,6 +168,8 @@ def lumpy(z: np.ndarray) -> np.ndarray:
             id="share of winters",
         ),
         pytest.param(lambda z, r: quantile(normal_sum(z), r, 0.5), 0.0, id="median"),
+        pytest.param(lambda z, r: quantile(z[:, 0] + z[:, 1], r, 0.05), np.sqrt(2) * stats.norm.ppf(0.05), id="5 %"),
+        pytest.param(lambda z, r: quantile(normal_sum(z), r, 0.95), stats.norm.ppf(0.95), id="95 %"),
     ],
 )
 def test_intervals_hold_the_truth_in_95_of_100_cases(
