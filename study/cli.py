@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from study.errors import HotlandError
+from study.errors import HotlandError, RunError
 
 # The rest is imported by the command that needs it: help and wrong options answer at once.
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def run(
 
     study = load_study(config).with_overrides(samples=samples, seed=seed)
     store = output or engine.default_store(study)
-    say = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH, highlight=False, soft_wrap=True)
+    say = Console(
+        stderr=True, width=None if sys.stderr.isatty() else WIDTH, highlight=False, markup=False, soft_wrap=True
+    )
     ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
     if blocks:
         rows = sum(block.stop - block.start for block in blocks)
@@ -72,7 +74,7 @@ def run(
         where = "this machine" if address is None else address
         say.print(f"starting on {where}; the very first time the kernels are compiled, which takes half a minute ...")
         try:
-            with _progress(say) as progress:
+            with _progress(say, study.samples - rows) as progress:
                 engine.run_blocks(study, ensemble, blocks, address=address, progress=progress)
         except KeyboardInterrupt:
             done = sum(block.stop - block.start for block in ensemble.received())
@@ -90,7 +92,7 @@ def check(config: Path) -> None:
     from study.config import load_study
 
     study = load_study(config)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
     table = Table(box=None, pad_edge=False)
     table.add_column("input")
@@ -146,44 +148,48 @@ def _plan(study: "Study") -> str:
 def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:
     from study.summary import print_table, summarise, to_json
 
-    lines = summarise(dataset)
+    try:
+        lines = summarise(dataset)
+    except ValueError as error:
+        raise RunError(str(error)) from error
     if as_json:
         click.echo(to_json(dataset, lines))
     else:
-        print_table(dataset, lines, Console(width=WIDTH, highlight=False))
+        print_table(dataset, lines, Console(width=WIDTH, highlight=False, markup=False))
 
 
 @contextmanager
-def _progress(say: Console) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, a line now and then elsewhere; called with samples done and samples in all."""
-    start = last = time.monotonic()
-    if say.is_terminal:
-        columns = (
-            TextColumn("samples"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("to go"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=say) as bar:
-            task = bar.add_task("samples", total=None, rate="")
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, rate=f"{done / (time.monotonic() - start):.1f}/s"
-            )
-        return
+def _progress(say: Console, kept: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, else a line now and then; called with samples done and in all, beside those kept."""
+    start = last = 0.0
+
+    def rate(done: int) -> float:
+        nonlocal start
+        start = start or time.monotonic()
+        return done / max(time.monotonic() - start, 1e-3)
 
     def line(done: int, total: int) -> None:
         nonlocal last
-        now = time.monotonic()
+        speed, now = rate(done), time.monotonic()
         if done == total or now - last >= _SECONDS_BETWEEN_LINES:
-            rate = done / (now - start)
-            left = f"{(total - done) / rate:.0f} s to go" if done else "starting"
-            say.print(f"{done:,} of {total:,} samples, {rate:.1f}/s, {left}")
+            left = f"{speed:.1f}/s, {(total - done) / speed:.0f} s to go" if done else "started"
+            say.print(f"{kept + done:,} of {kept + total:,} samples, {left}")
             last = now
 
-    yield line
+    if not say.is_terminal:
+        yield line
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("samples, {task.fields[rate]}, to go"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=say) as bar:
+        task = bar.add_task("", total=None, rate="starting")
+        yield lambda done, total: bar.update(
+            task, completed=kept + done, total=kept + total, rate=f"{rate(done):.1f}/s"
+        )
 
 
 def main() -> None:

@@ -83,9 +83,13 @@ def run_blocks(
         When a block fails again and again, or the code does.
     """
     if len(blocks) == 1 and address is None:
-        compute_block(study, ensemble, blocks[0])
-        rows = blocks[0].stop - blocks[0].start
-        progress(rows, rows)
+        (block,) = blocks
+        progress(0, len(block.rows))
+        try:
+            compute_block(study, ensemble, block)
+        except OSError as error:
+            raise _cannot_write(ensemble, error) from error
+        progress(len(block.rows), len(block.rows))
         return
     with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
         compiling = pool.submit(warm_up, study)
@@ -126,11 +130,20 @@ def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], 
                 if attempts[block] >= MOST_ATTEMPTS:
                     raise RunError(f"block {block.index} ended its worker {MOST_ATTEMPTS} times: {error}") from error
                 waiting.append(block)
+            except OSError as error:  # Ray raises what the task raised, as a RayTaskError too
+                raise _cannot_write(ensemble, error) from error
             except ray.exceptions.RayTaskError as error:
                 raise RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}):\n{error}") from error
             else:
                 done += block.stop - block.start
         progress(done, total)
+
+
+def _cannot_write(ensemble: Ensemble, error: OSError) -> RunError:
+    reason = getattr(error, "cause", error)
+    return RunError(
+        f"{ensemble.path}: cannot be written: {reason}; what is there stays, the same command goes on from there"
+    )
 
 
 def start_ray(address: str | None) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from study.statistics import Estimate, mean, probability, quantile
 
@@ -34,7 +35,7 @@ def summarise(dataset: xr.Dataset) -> list[Line]:
     """
     good = dataset.isel(sample=np.flatnonzero(dataset["status"].values == 0)).load()
     if good.sizes["sample"] == 0:
-        raise ValueError("no sample ended well, so there is nothing to say")
+        raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
     return list(_lines(good))
 
 
@@ -142,6 +143,17 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
             yield Line(f"change_{name}", section, words, units, mean(data[:, -1] - data[:, 0], replicate))
 
 
+def _why(dataset: xr.Dataset) -> str:
+    """The commonest reason of failed samples, in words; empty where none failed."""
+    reasons = [str(reason) for reason in dataset["reason"].values if reason]
+    if not reasons:
+        return ""
+    row = next(
+        int(row) for row, reason in zip(dataset["sample"].values, dataset["reason"].values, strict=True) if reason
+    )
+    return f"; sample {row}, the first of {len(reasons):,} that failed: {reasons[0]}"
+
+
 def to_json(dataset: xr.Dataset, lines: list[Line]) -> str:
     """The answer for a program: counts, and by key words, units, value, 95 % interval (null where there is none)."""
     answer: dict[str, Any] = {**_counts(dataset), "confidence": 0.95}
@@ -174,12 +186,12 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
     table.add_column("", width=6)
     for section in dict.fromkeys(line.section for line in lines):
         table.add_row()
-        table.add_row(f"[bold]{section}[/bold]")
+        table.add_row(Text(section, style="bold"))
         for line in (line for line in lines if line.section == section):
             table.add_row(f"  {line.words}", *_formatted(line), line.units)
     text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
-        text += f"; {counts['failed']:,} of the samples failed and are left out (see `status` and `reason`)"
+        text += f"; {counts['failed']:,} of the samples failed and are left out{_why(dataset)}"
     console.print(text)
     console.print(table)
 
