@@ -23,8 +23,11 @@ def heat_demand(outdoor, design_load, design_outdoor, balance):  # type: ignore[
 
 @njit(cache=True, error_model="numpy")
 def supply_temperature(outdoor, design_outdoor, balance, supply_design, supply_mild):  # type: ignore[no-untyped-def]
-    """Weather-compensated supply temperature, °C: `supply_mild` at balance, `supply_design` at design temperature."""
-    share = min(1.0, max(0.0, (balance - outdoor) / (balance - design_outdoor)))
+    """Weather-compensated supply temperature, °C: `supply_mild` at balance, `supply_design` at design temperature.
+
+    Linear, and like the demand it goes on rising below the design temperature.
+    """
+    share = max(0.0, (balance - outdoor) / (balance - design_outdoor))
     return supply_mild + share * (supply_design - supply_mild)
 
 

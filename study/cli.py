@@ -80,6 +80,10 @@ def run(
             done = sum(block.stop - block.start for block in ensemble.received())
             say.print(f"interrupted: {done:,} samples are kept in {store}; the same command goes on from there")
             raise
+    elif ensemble.samples > study.samples:
+        say.print(
+            f"{store}: finished, {ensemble.samples:,} samples are there, more than the {study.samples:,} asked for"
+        )
     else:
         say.print(f"{store}: finished, all {study.samples:,} samples are there")
     _print_summary(open_ensemble(store), as_json=False)
@@ -89,15 +93,19 @@ def run(
 @click.argument("config", type=click.Path(path_type=Path))
 def check(config: Path) -> None:
     """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
-    from study.config import load_study
+    from study.config import flatten, load_study, without_sources
 
     study = load_study(config)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
+    inputs = tuple(study.inputs)
     table = Table(box=None, pad_edge=False)
-    table.add_column("input")
+    table.add_column("key")
     table.add_column("value")
     table.add_column("source")
+    for key, value in flatten(without_sources(study.resolved())).items():
+        if not key.startswith(inputs):
+            table.add_row(key, str(value), "")
     for key, item in study.inputs.items():
         table.add_row(key, item.text, item.source or "")
     console.print(table)

@@ -28,11 +28,14 @@ __all__ = [
     "Study",
     "WellCase",
     "building_problem",
+    "flatten",
     "geometry_problem",
     "load_study",
     "load_well_case",
     "schema_keys",
+    "supply_problem",
     "variable_name",
+    "without_sources",
 ]
 
 MOST_LAYERS = 20
@@ -138,7 +141,7 @@ class Climate(Section):
         float, Quantity("1", ge=-1, le=1, description="skewness of daily anomalies; positive: a longer cold side")
     ]
     season_standard_deviation: Annotated[
-        Input, Quantity("K", ge=0, le=10, description="standard deviation of a season's mean outdoor temperature")
+        Input, Quantity("K", ge=0, le=10, description="standard deviation of a winter's offset, beside the days' own")
     ]
     mean_offset: Annotated[
         Input, Quantity("K", ge=-15, le=15, description="offset of the outdoor temperature from the station record")
@@ -178,10 +181,17 @@ class Building(Section):
         return self
 
 
-class HeatPump(Section):
-    """The heat pumps, as one."""
+CAPACITY = Quantity("MW", ge=0, le=10000, description="heating capacity")
+DESIGN_SHARE = Quantity(
+    "1", ge=0, le=10, description="heating capacity over the design load of the floor area, instead of capacity"
+)
 
-    capacity: Annotated[Input, Quantity("MW", ge=0, le=10000, description="heating capacity of all heat pumps")]
+
+class HeatPump(Section):
+    """The heat pumps, as one; their size is a capacity or a share of the design load."""
+
+    capacity: Annotated[Input, CAPACITY] | None = None
+    share_of_design_load: Annotated[Input, DESIGN_SHARE] | None = None
     second_law_efficiency: Annotated[Input, Quantity("1", ge=0.1, le=1, description="second-law efficiency")]
     maximum_cop: Annotated[
         Input, Quantity("1", ge=1.5, le=30, description="largest coefficient of performance of the heat pumps")
@@ -196,12 +206,31 @@ class HeatPump(Section):
         Input, Quantity("degC", ge=15, le=90, description="supply temperature at the balance temperature")
     ]
 
+    @model_validator(mode="after")
+    def _one_size_and_a_curve_that_rises(self) -> Self:
+        _one_size(self.capacity, self.share_of_design_load)
+        names = ("supply_temperature_design", "supply_temperature_mild")
+        refuse(supply_problem, **{name: getattr(self, name) for name in names})
+        return self
+
+
+def _one_size(capacity: Input | None, share: Input | None) -> None:
+    if (capacity is None) == (share is None):
+        raise ValueError("give either capacity or share_of_design_load")
+
+
+def supply_problem(*, supply_temperature_design: ArrayLike, supply_temperature_mild: ArrayLike) -> np.ndarray:
+    """Return, row by row, why these temperatures (degC, one shape) contradict each other, or None where they do not."""
+    design, mild = np.broadcast_arrays(supply_temperature_design, supply_temperature_mild)
+    return first_problem((design < mild, "supply_temperature_design must not be below supply_temperature_mild"))
+
 
 class PeakHeating(Section):
-    """The plant that helps in the cold."""
+    """The plant that helps in the cold; its size is a capacity or a share of the design load."""
 
     kind: Literal["electric", "gas", "biomass", "none"]
-    capacity: Annotated[Input, Quantity("MW", ge=0, le=10000, description="capacity of the peak heating")] | None = None
+    capacity: Annotated[Input, CAPACITY] | None = None
+    share_of_design_load: Annotated[Input, DESIGN_SHARE] | None = None
     efficiency: Annotated[Input, Quantity("1", ge=0.1, le=1.2, description="efficiency of the peak heating")] | None = (
         None
     )
@@ -212,14 +241,16 @@ class PeakHeating(Section):
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
-        wanted = {"none": set(), "electric": {"capacity", "efficiency"}}.get(
-            self.kind, {"capacity", "efficiency", "emission_factor"}
-        )
-        given = {name for name, value in self if isinstance(value, Input)}
-        if wanted != given:
-            wrong = ", ".join(sorted(wanted ^ given))
-            names = " and ".join(sorted(wanted)) or "no other key"
-            raise ValueError(f"kind {self.kind!r} takes {names}; wrong: {wrong}")
+        burns, works = self.kind in ("gas", "biomass"), self.kind != "none"
+        if works:
+            _one_size(self.capacity, self.share_of_design_load)
+        wanted = {"efficiency": works, "emission_factor": burns}
+        missing = [name for name, want in wanted.items() if want and getattr(self, name) is None]
+        given = [name for name, value in self if isinstance(value, Input)]
+        needless = [name for name in given if not wanted.get(name, works)]
+        problems = [f"needs {name}" for name in missing] + [f"does not take {name}" for name in needless]
+        if problems:
+            raise ValueError(f"kind {self.kind!r} {' and '.join(problems)}")
         return self
 
 
@@ -385,6 +416,16 @@ def without_sources(node: Any) -> Any:
     if isinstance(node, dict):
         return node["value"] if "value" in node else {k: without_sources(v) for k, v in node.items() if k != "source"}
     return [without_sources(value) for value in node] if isinstance(node, list) else node
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Return plain nested values by dotted key; a list of plain values is one value."""
+    nested = node if isinstance(node, dict) else {}
+    if isinstance(node, list) and any(isinstance(value, dict | list) for value in node):
+        nested = dict(enumerate(node))
+    if not nested:
+        return {prefix.removesuffix("."): ", ".join(map(str, node)) if isinstance(node, list) else node}
+    return {key: value for name, child in nested.items() for key, value in flatten(child, f"{prefix}{name}.").items()}
 
 
 def load_study(path: str | Path) -> Study:

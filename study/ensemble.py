@@ -26,7 +26,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
-from study.config import Study, variable_name, without_sources
+from study.config import Study, flatten, variable_name, without_sources
 from study.errors import EnsembleError
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def refuse_other_study(path: Path, study: Study) -> None:
         same_study = attributes["fingerprint"] == study.fingerprint()
         same_code = attributes["code_fingerprint"] == code_fingerprint()
         made_by = attributes["packages"]["hotland"]
-        there, here = (_flatten(without_sources(s)) for s in (json.loads(attributes["study"]), study.resolved()))
+        there, here = (flatten(without_sources(s)) for s in (json.loads(attributes["study"]), study.resolved()))
     if not same_study:
         keys = [key for key in sorted(there | here) if there.get(key) != here.get(key)]
         keys = [key for key in keys if not key.startswith(("samples", "description", "claim"))]
@@ -370,13 +370,6 @@ def refuse_other_study(path: Path, study: Study) -> None:
             f"{path}: the store was made by another version of hotland's kernels (hotland {made_by}), whose rows "
             "differ; give another --output"
         )
-
-
-def _flatten(node: Any, prefix: str = "") -> dict[str, Any]:
-    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
-    if items is None:
-        return {prefix.removesuffix("."): node}
-    return {key: value for name, child in items for key, value in _flatten(child, f"{prefix}{name}.").items()}
 
 
 def open_ensemble(store: str | Path) -> "xr.Dataset":

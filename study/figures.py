@@ -47,7 +47,7 @@ def unmet_heat_by_winter(dataset: xr.Dataset, axes: Axes) -> Axes:
     winters = unmet["winter"].values
     for low, high, alpha in ((0.05, 0.95, 0.2), (0.25, 0.75, 0.35)):
         edges = unmet.quantile([low, high], dim="sample").values
-        label = f"{100 * (high - low):.0f} % of samples"
+        label = f"{100 * low:.0f}th to {100 * high:.0f}th percentile of samples"
         axes.fill_between(winters, edges[0], edges[1], color=BLUE, alpha=alpha, lw=0, label=label)
     axes.plot(winters, unmet.median("sample").values, color=BLUE, label="median")
     axes.set_xlabel("winter of life")

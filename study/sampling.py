@@ -85,6 +85,8 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     "well.casing.volumetric_heat_capacity",
     "well.grout.volumetric_heat_capacity",
     "well.inner_pipe.volumetric_heat_capacity",
+    "heat_pump.share_of_design_load",
+    "peak_heating.share_of_design_load",
     *(
         f"rock.layers.{layer}.{name}"
         for layer in range(20)

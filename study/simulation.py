@@ -25,7 +25,7 @@ from kernels.operation import (
     undisturbed_state,
 )
 from kernels.well import share_cells
-from study.config import Study, building_problem, geometry_problem
+from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.sampling import sample_inputs
 
 Array = NDArray[np.float64]
@@ -96,9 +96,11 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
         for row in np.flatnonzero(~item.check(inputs[key])).tolist():
             reasons.setdefault(row, f"{key} = {inputs[key][row]:.6g} {item.unit}; allowed: {item.range}")
     names = ("design_outdoor_temperature", "balance_temperature", "indoor_temperature")
+    supply = ("supply_temperature_design", "supply_temperature_mild")
     for section, problems in (
         ("well", geometry_problem(**_pipe_sizes(inputs))),
         ("building", building_problem(**{name: inputs[f"building.{name}"] for name in names})),
+        ("heat_pump", supply_problem(**{name: inputs[f"heat_pump.{name}"] for name in supply})),
     ):
         for row, problem in enumerate(problems):
             if problem:
@@ -185,6 +187,14 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> Wells:
     )
 
 
+def _capacity(inputs: Inputs, section: str) -> Array:
+    """Heating capacity, W: as given, or a share of the design load (that of the building, whatever the winters ask)."""
+    if f"{section}.share_of_design_load" in inputs:
+        share = inputs[f"{section}.share_of_design_load"]
+        return share * inputs["building.design_load"] * inputs["building.floor_area"]
+    return inputs.get(f"{section}.capacity", np.zeros_like(inputs["winter_load"])) * 1e6
+
+
 def _plant(inputs: Inputs) -> Plant:
     design_load = inputs["winter_load"] * inputs["building.design_load"] * inputs["building.floor_area"]
     design_outdoor, balance = inputs["building.design_outdoor_temperature"], inputs["building.balance_temperature"]
@@ -196,11 +206,11 @@ def _plant(inputs: Inputs) -> Plant:
         supply_mild=inputs["heat_pump.supply_temperature_mild"],
         conductance=design_load / (balance - design_outdoor),
         persistence=np.exp(-1.0 / inputs["building.time_constant"]),
-        capacity=inputs["heat_pump.capacity"] * 1e6,
+        capacity=_capacity(inputs, "heat_pump"),
         efficiency=inputs["heat_pump.second_law_efficiency"],
         maximum_cop=inputs["heat_pump.maximum_cop"],
         minimum_inlet=inputs["heat_pump.minimum_inlet_temperature"],
-        peak_capacity=inputs.get("peak_heating.capacity", np.zeros_like(design_load)) * 1e6,
+        peak_capacity=_capacity(inputs, "peak_heating"),
         transport_factor=inputs["circulation.transport_factor"],
     )
 
@@ -280,7 +290,8 @@ def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs
     electricity = compressor + circulation + electricity_backup
     grid = electricity_factor(inputs["carbon.electricity_factor"], inputs["carbon.electricity_decline"], study.winters)
     refrigerant = (
-        inputs["heat_pump.capacity"]
+        _capacity(inputs, "heat_pump")
+        * 1e-6
         * inputs["carbon.refrigerant_charge"]  # kg/kW = t/MW
         * inputs["carbon.refrigerant_leakage"]
         * inputs["carbon.refrigerant_warming_potential"]

@@ -34,6 +34,8 @@ def summarise(dataset: xr.Dataset) -> list[Line]:
         When there are none.
     """
     good = dataset.isel(sample=np.flatnonzero(dataset["status"].values == 0)).load()
+    if dataset.sizes["sample"] == 0:
+        raise ValueError("no sample is done yet, so there is nothing to say")
     if good.sizes["sample"] == 0:
         raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
     return list(_lines(good))
@@ -92,7 +94,11 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
         "heating_reliability_mean", section, "delivered over demanded heat, mean", "%", mean(reliability, replicate)
     )
     yield Line(
-        "heating_reliability_p05", section, "5 % quantile of winters", "%", quantile(reliability, replicate, 0.05)
+        "heating_reliability_p05",
+        section,
+        "delivered over demanded heat, worst 5 % of winters",
+        "%",
+        quantile(reliability, replicate, 0.05),
     )
     yield Line("p_winter_without_unmet_hour", section, "a winter without an unmet hour", "%", chance(hours == 0))
     yield Line(
@@ -133,9 +139,9 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
         section = f"Winter {winters} less winter 1"
         for name, words, units in (
             ("carbon_reduction", "carbon reduction", "t CO2"),
-            ("heating_reliability", "heating reliability", "%"),
+            ("heating_reliability", "heating reliability", "% points"),
             ("unmet_hours", "unmet hours", "h"),
-            ("heat_backup", "heat from the peak plant", "MWh"),
+            ("heat_backup", "heat from the peak heating", "MWh"),
             ("outlet_temperature_mean", "mean temperature of the water from the wells", "K"),
             ("inlet_temperature_min", "lowest temperature of the water into the wells", "K"),
         ):
@@ -158,7 +164,7 @@ def to_json(dataset: xr.Dataset, lines: list[Line]) -> str:
     """The answer for a program: counts, and by key words, units, value, 95 % interval (null where there is none)."""
     answer: dict[str, Any] = {**_counts(dataset), "confidence": 0.95}
     for line in lines:
-        share = line.units == "%"
+        share = line.units.startswith("%")
         numbers = {k: v if np.isfinite(v) else None for k, v in asdict(line.estimate).items()}
         answer[line.key] = {"words": f"{line.section}: {line.words}", "units": "1" if share else line.units, **numbers}
     return json.dumps(answer, indent=1, ensure_ascii=False)
@@ -180,10 +186,10 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
     """Print the answer for people."""
     counts = _counts(dataset)
     table = Table(box=None, pad_edge=False)
-    table.add_column("", width=64)
+    table.add_column("", width=60)
     table.add_column("value", justify="right", width=14)
     table.add_column("95 % interval", justify="right", width=28)
-    table.add_column("", width=6)
+    table.add_column("", width=8)
     for section in dict.fromkeys(line.section for line in lines):
         table.add_row()
         table.add_row(Text(section, style="bold"))
@@ -194,10 +200,11 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
         text += f"; {counts['failed']:,} of the samples failed and are left out{_why(dataset)}"
     console.print(text)
     console.print(table)
+    console.print("Intervals are sampling error alone: they say nothing of whether the study's assumptions are right.")
 
 
 def _formatted(line: Line) -> tuple[str, str]:
-    scale = 100.0 if line.units == "%" else 1.0
+    scale = 100.0 if line.units.startswith("%") else 1.0
     numbers = [scale * x for x in (line.estimate.value, line.estimate.low, line.estimate.high)]
     width = numbers[2] - numbers[1]
     magnitude = width / 2 if np.isfinite(width) and width > 0 else abs(numbers[0]) / 100

@@ -192,12 +192,19 @@ def test_a_broken_study_is_refused_in_words(tmp_path: Path, key: str, value: obj
         ("well.inner_pipe", {"outer_diameter": "160 mm"}, "well: inner_pipe.outer_diameter must be smaller than"),
         ("building", {"balance_temperature": "19 degC"}, "building: balance_temperature must not be above indoor"),
         ("building", {"balance_temperature": "-17 degC"}, "building: design_outdoor_temperature must be below balance"),
-        ("peak_heating", {"kind": "none"}, "peak_heating: kind 'none' takes no other key"),
-        ("peak_heating", {"kind": "gas"}, "peak_heating: kind 'gas' takes capacity and efficiency and emission_factor"),
+        ("peak_heating", {"share_of_design_load": 0.5}, "peak_heating: give either capacity or share_of_design_load"),
+        ("heat_pump", {"share_of_design_load": 0.5}, "heat_pump: give either capacity or share_of_design_load"),
+        (
+            "heat_pump",
+            {"supply_temperature_design": "20 degC"},
+            "heat_pump: supply_temperature_design must not be below",
+        ),
+        ("peak_heating", {"kind": "none"}, "peak_heating: kind 'none' does not take capacity"),
+        ("peak_heating", {"kind": "gas"}, "peak_heating: kind 'gas' needs emission_factor"),
         (
             "peak_heating",
             {"emission_factor": "0.2 t/MWh"},
-            "peak_heating: kind 'electric' takes capacity and efficiency",
+            "peak_heating: kind 'electric' does not take emission_factor",
         ),
     ],
 )

@@ -174,7 +174,7 @@ def test_supply_temperature_at_its_nodes() -> None:
     curve = {"design_outdoor": -16.9, "balance": 18.0, "supply_design": 45.0, "supply_mild": 33.0}
     outdoor = (30.0, 18.0, 0.55, -16.9, -40.0)
     supply = [supply_temperature(each, **curve) for each in outdoor]
-    assert supply == pytest.approx([33.0, 33.0, 39.0, 45.0, 45.0], rel=1e-12)
+    assert supply == pytest.approx([33.0, 33.0, 39.0, 45.0, 33.0 + 12.0 * 58.0 / 34.9], rel=1e-12)
 
 
 def test_indoor_shortfall_is_the_building_cooling() -> None:
