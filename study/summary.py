@@ -74,8 +74,8 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
         grid = free - values("electricity") * values("grid_emission_factor")
         for key, words, data in (
             ("claim", "", carbon),
-            ("claim_grid_electricity", ", all electricity at the grid's factor", grid),
-            ("claim_green_electricity", ", all electricity counted as carbon-free", free),
+            ("claim_grid_electricity", ", with the grid's electricity", grid),
+            ("claim_green_electricity", ", with carbon-free electricity", free),
         ):
             yield Line(
                 f"p_{key}_average_winter",
