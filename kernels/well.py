@@ -12,6 +12,9 @@ from kernels.ground import FINE, Modes, advance, recall
 
 Array = NDArray[np.float64]
 
+SHORTEST_STEP = 10.0
+"""Steps in which water passes through one cell. With far more of them the box scheme would ring at a front."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -45,39 +48,32 @@ def share_cells(thickness: Array, total: int) -> NDArray[np.int64]:
     return np.maximum(2, np.rint(total * thickness / thickness.sum()).astype(np.int64))
 
 
-def time_steps(change: Array, end: Array, first: float, growth: float) -> tuple[Array, NDArray[np.int64]]:
-    """Steps that are short after each change of load, then grow, and meet every change and every output time.
+def time_edges(change: Array, end: float, *, first: float, growth: float) -> Array:
+    """Edges of steps that are short after each change of load, then grow, and meet every change.
 
     Parameters
     ----------
     change
         Times at which the load changes, s, the first one 0.
     end
-        Output times, s, increasing.
+        Where the last step ends, s.
     first, growth
         A step is `first` (s) long, or `growth` times the time since the last change, whichever is more.
 
     Returns
     -------
-    Lengths of the steps, s, and how many of them are done at each output time.
+    Edges, s, (step + 1,).
     """
-    steps: list[Array] = []
-    marks = np.union1d(change[change < end[-1]], np.append(end, 0.0))
-    last_change = 0.0
-    done = {0.0: 0}
+    marks = np.append(change[change < end], end)
+    edges = [np.zeros(1)]
     for start, stop in itertools.pairwise(marks):
-        if start in change:
-            last_change = start
-        # grown freely, then scaled to land on `stop`
-        edges, since = [start], start - last_change
-        while edges[-1] < stop:
-            length = max(first, growth * since)
-            since += length
-            edges.append(edges[-1] + length)
-        grid = start + (np.array(edges) - start) * (stop - start) / (edges[-1] - start)
-        steps.append(np.diff(grid))
-        done[float(stop)] = done[float(start)] + len(grid) - 1
-    return np.concatenate(steps), np.array([done[float(t)] for t in end])
+        since = [0.0]
+        while since[-1] < stop - start:
+            since.append(since[-1] + max(first, growth * since[-1]))
+        grown = start + np.array(since[1:]) * ((stop - start) / since[-1])  # scaled to land on `stop`
+        grown[-1] = stop
+        edges.append(grown)
+    return np.concatenate(edges)
 
 
 @dataclass(frozen=True)
@@ -138,8 +134,8 @@ def prescribed_load(
     modes
         Time constants of the ground's memory.
     first, growth
-        Steps after a change of load are `first` (s) long, by default the time that the water takes through one cell;
-        later ones are this share of the time since the change.
+        Steps after a change of load are `first` (s) long, by default a tenth of the time that the water takes through
+        one cell; later ones are this share of the time since the change.
 
     Returns
     -------
@@ -154,12 +150,13 @@ def prescribed_load(
         raise ValueError(f"the load must start at 0 and output later, got {change[0]!r} and {times[0]!r}")
     column = well.column
     if first is None:
-        first = (well.annulus_storage + well.inner_storage) * float(column.thickness.mean()) / well.flow
-    steps, done = time_steps(change, times, first=first, growth=growth)
-    start = np.concatenate([[0.0], np.cumsum(steps)[:-1]])
-    history = _march(
+        transit = (well.annulus_storage + well.inner_storage) * float(column.thickness.sum()) / well.flow
+        first = transit / (SHORTEST_STEP * len(column.thickness))
+    edges = time_edges(change, float(times[-1]), first=first, growth=growth)
+    steps = np.diff(edges)
+    outlet = _march(
         steps,
-        load[np.searchsorted(change, start + 0.5 * steps, side="right") - 1],
+        load[np.searchsorted(change, edges[:-1] + 0.5 * steps, side="right") - 1],
         fixed_inlet,
         (well.flow, 1.0 / well.annulus_wall, 1.0 / well.annulus_inner, well.annulus_storage, well.inner_storage),
         well.annulus_down,
@@ -167,12 +164,15 @@ def prescribed_load(
         (well.conductivity, well.fourier_rate),
         (modes.time_constant, modes.instant, modes.cylinder),
     )
-    return history[done - 1, 0], history[done - 1, 1]
+    at_top = 1.5 * column.undisturbed[0] - 0.5 * column.undisturbed[1]
+    answer = np.interp(times, edges, np.append(at_top, outlet))  # the outlet never jumps, the inlet does with the load
+    just_before = load[np.searchsorted(change, times, side="left") - 1]
+    return (just_before if fixed_inlet else answer - just_before / well.flow), answer
 
 
 @njit(cache=True, error_model="numpy")
 def _march(steps, loads, fixed_inlet, well, annulus_down, column, rock, modes):  # type: ignore[no-untyped-def]
-    """Inlet and outlet temperature at the end of every step, °C, (step, 2)."""
+    """Outlet temperature at the end of every step, °C, (step,)."""
     flow, g_wall, g_12, annulus_storage, inner_storage = well
     thickness, layer, undisturbed = column
     conductivity, fourier_rate = rock
@@ -186,7 +186,7 @@ def _march(steps, loads, fixed_inlet, well, annulus_down, column, rock, modes): 
     decay, gain = np.empty((2, layers, len(tau), 1))
     exchange = np.full((cells, 1), g_12)
     conductance = np.empty(layers)
-    history = np.empty((len(steps), 2))
+    history = np.empty(len(steps))
     for cell in range(cells):
         m[cell, 0] = flow / thickness[cell]
         rest[cell, 0] = down[cell, 0] = up[cell, 0] = undisturbed[cell]
@@ -212,7 +212,7 @@ def _march(steps, loads, fixed_inlet, well, annulus_down, column, rock, modes): 
         sweep_up(sweep, wall, down, up, offset, progress)
         inlet[0] = loads[step] if fixed_inlet else (offset[0, 0] - loads[step] / flow) / (1.0 - ratio[0])
         outlet[0] = offset[0, 0] + ratio[0] * inlet[0]
-        history[step, 0], history[step, 1] = inlet[0], outlet[0]
+        history[step] = outlet[0]
         sweep_down(sweep, g_down, g_up, wall, offset, progress, inlet, outlet, down, up, flux)
         for cell in range(cells):
             advance(decay[layer[cell]], gain[layer[cell]], flux[cell], memory[cell], rest[cell], wall[cell])

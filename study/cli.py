@@ -1,5 +1,7 @@
 """The command `hotland`. Exit status: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted."""
 
+import io
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -63,6 +65,8 @@ def run(
     say = Console(
         stderr=True, width=None if sys.stderr.isatty() else WIDTH, highlight=False, markup=False, soft_wrap=True
     )
+    if address is not None:
+        engine.knock(address)
     ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
     if blocks:
         rows = sum(block.stop - block.start for block in blocks)
@@ -94,8 +98,10 @@ def run(
 def check(config: Path) -> None:
     """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
     from study.config import flatten, load_study, without_sources
+    from study.simulation import refuse_hopeless
 
     study = load_study(config)
+    refuse_hopeless(study)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
     inputs = tuple(study.inputs)
@@ -202,6 +208,12 @@ def _progress(say: Console, kept: int) -> Iterator[Callable[[int, int], None]]:
 
 def main() -> None:
     """Run the command, and turn what went wrong into one message and an exit status."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as the command runs)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(commands.main(standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -210,5 +222,8 @@ def main() -> None:
     except HotlandError as error:
         click.echo(error, err=True)
         sys.exit(error.exit_status)
+    except OSError as error:
+        click.echo(f"hotland: {error}", err=True)
+        sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)

@@ -263,7 +263,9 @@ def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
         values, probabilities = parameters["values"], parameters.get("probabilities")
         if min(values) == max(values):
             raise ValueError("allowed: at least two different values")
-        if probabilities and (len(probabilities) != len(values) or abs(math.fsum(probabilities) - 1) > 1e-9):
+        if probabilities is not None and (
+            len(probabilities) != len(values) or abs(math.fsum(probabilities) - 1) > 1e-9
+        ):
             raise ValueError("allowed: one probability for each of the values, with the sum 1")
 
 
@@ -271,6 +273,10 @@ def _column(folder: Path, *, file: str, column: str, unit: str) -> list[float]: 
     """Return the numbers of one column of a CSV file; ValueError, in words for the user, when it cannot be read."""
     path = folder / file
     try:
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise ValueError(
+                f"{file[:100]!r} leads elsewhere; allowed: a file beside the study file, or in a folder there"
+            )
         if not path.is_file():
             raise ValueError(f"there is no file {file!r} beside the study file")
         if path.stat().st_size > MOST_BYTES:

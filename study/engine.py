@@ -13,7 +13,7 @@ import numpy as np
 from study.config import Study
 from study.ensemble import RECEIPTS, Block, Ensemble, open_ensemble, refuse_other_study
 from study.errors import ClusterError, RunError
-from study.simulation import simulate
+from study.simulation import refuse_hopeless, simulate
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,8 +47,11 @@ def prepare(study: Study, store: Path, *, block_size: int = BLOCK_SIZE) -> tuple
     ------
     EnsembleError
         When the store belongs to another study, or cannot be made or read.
+    ConfigError
+        When every sample would fail.
     """
-    if not os.path.lexists(store):
+    refuse_hopeless(study)
+    if not os.path.lexists(store) or (store.is_dir() and not any(store.iterdir())):
         ensemble = Ensemble.create(store, study, block_size=block_size)
     else:
         refuse_other_study(store, study)
@@ -134,6 +137,10 @@ def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], 
                 raise _cannot_write(ensemble, error) from error
             except ray.exceptions.RayTaskError as error:
                 raise RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}):\n{error}") from error
+            except ray.exceptions.RayError as error:
+                raise RunError(
+                    f"Ray failed: {error}; what is done stays, the same command goes on from there"
+                ) from error
             else:
                 done += block.stop - block.start
         progress(done, total)
@@ -162,18 +169,23 @@ def start_ray(address: str | None) -> Any:
         ray.init("local", num_cpus=cores, include_dashboard=False, object_store_memory=100 * 2**20, **options)
     else:
         try:
-            _knock(address)
             ray.init(address=address, runtime_env={"env_vars": threads}, **options)
         except (OSError, RuntimeError, ValueError, ImportError) as error:
             raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
     return ray
 
 
-def _knock(address: str) -> None:
-    """Raise OSError when nothing listens at HOST:PORT: Ray itself would go on trying for minutes."""
+def knock(address: str) -> None:
+    """Raise ClusterError when nothing listens at HOST:PORT: Ray itself would go on trying for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
+    if address == "auto":
+        return
+    if not (host and port.isdecimal()):
+        raise ClusterError(f"--address {address!r}; allowed: HOST:PORT, ray://HOST:PORT or auto")
+    try:
         socket.create_connection((host, int(port)), timeout=10.0).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
 
 
 def run(
@@ -204,6 +216,8 @@ def run(
         When a block fails again and again.
     """
     store = Path(output) if output is not None else default_store(study)
+    if address is not None:
+        knock(address)
     ensemble, blocks = prepare(study, store, block_size=block_size or BLOCK_SIZE)
     if blocks:
         run_blocks(study, ensemble, blocks, address=address, progress=lambda _done, _total: None)

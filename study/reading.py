@@ -115,7 +115,11 @@ def validate(model: type[D], data: Mapping[Any, Any], *, label: str, folder: Pat
     try:
         return model.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        lines = [_problem(model, details) for details in error.errors(include_url=False)]
+        problems = error.errors(include_url=False)
+        places = {details["loc"][:n] for details in problems for n in range(len(details["loc"]))}
+        # of a list with a wrong entry pydantic also says that it is too short
+        said = [details for details in problems if details["type"] != "too_short" or details["loc"] not in places]
+        lines = [_problem(model, details) for details in said]
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} more problems"]
     raise ConfigError("\n".join(f"{label}: {line}" for line in lines))
@@ -156,11 +160,19 @@ def _problem(model: type[Section], details: Any) -> str:
         names = tuple(parent.model_fields) if parent else PARAMETER_NAMES
         nearest = difflib.get_close_matches(str(details["loc"][-1]), names, n=1)
         message, got = (
-            f"unknown key; did you mean {nearest[0]!r}?" if nearest else f"unknown key; allowed: {', '.join(names)}",
+            "does not belong here"
+            if details["loc"][-1] in names
+            else f"unknown key; did you mean {nearest[0]!r}?"
+            if nearest
+            else f"unknown key; allowed: {', '.join(names)}",
             "",
         )
     elif kind == "model_type":
         message = f"allowed: {allowed}"
+    elif kind in ("tuple_type", "list_type"):
+        message = "allowed: a list"
+    elif kind == "string_pattern_mismatch":
+        message = "allowed: lower-case letters, digits, - and _, the first a letter or digit, 64 at most"
     else:
         message = details["msg"].removeprefix("Value error, ").removeprefix("Input ")
         got = "" if isinstance(value, Mapping | Section) else got

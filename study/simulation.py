@@ -26,6 +26,7 @@ from kernels.operation import (
 )
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
+from study.errors import ConfigError
 from study.sampling import sample_inputs
 
 Array = NDArray[np.float64]
@@ -87,6 +88,14 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
             for value in values.values():
                 value[row] = np.nan
     return Results({**values, **{key: inputs[key] for key in study.uncertain}, "status": status}, reasons)
+
+
+def refuse_hopeless(study: Study) -> None:
+    """Raise ConfigError when the study's own numbers make all of its first samples fail, before any is computed."""
+    rows = np.arange(min(study.samples, LANES))
+    reasons = screen(study, sample_inputs(study, rows))
+    if len(reasons) == len(rows):
+        raise ConfigError(f"study {study.name!r}: every sample would fail; the first one: {reasons[0]}")
 
 
 def screen(study: Study, inputs: Inputs) -> dict[int, str]:

@@ -41,13 +41,13 @@ class Pipe(Wall[V]):
 class Well(Section, Generic[V]):
     """A closed coaxial well."""
 
-    depth: Annotated[V, Quantity("m", gt=0, le=15000, description="depth of the well")]
+    depth: Annotated[V, Quantity("m", ge=10, le=15000, description="depth of the well")]
     borehole_diameter: Annotated[V, Quantity("m", gt=0, le=2, description="diameter of the borehole")]
     casing: Pipe[V]
     grout: Wall[V]
     inner_pipe: Pipe[V]
     flow_direction: Literal["annulus_down", "inner_down"] = "annulus_down"
-    flow_rate: Annotated[V, Quantity("m^3/h", gt=0, le=1000, description="flow rate of a well")]
+    flow_rate: Annotated[V, Quantity("m^3/h", ge=0.01, le=1000, description="flow rate of a well")]
 
     @model_validator(mode="after")
     def _geometry(self) -> Self:
@@ -122,7 +122,7 @@ class Fluid(Section, Generic[V]):
 class GroundLayer(Section):
     """A layer of the ground of a well case."""
 
-    thickness: Annotated[float, Quantity("m", gt=0)]
+    thickness: Annotated[float, Quantity("m", ge=0.01)]
     conductivity: Annotated[float, Quantity("W/m/K", gt=0, le=100)]
     volumetric_heat_capacity: Annotated[float, Quantity("MJ/m^3/K", gt=0, le=10)]
     geothermal_gradient: Annotated[float, Quantity("K/km", ge=-1000, le=1000)]
@@ -135,7 +135,9 @@ class Ground(Section):
     layers: Annotated[tuple[GroundLayer, ...], Field(min_length=1, max_length=1000)]
 
 
-HeatRate = Annotated[float, Quantity("kW", description="heat taken from the well; negative: put into it")]
+HeatRate = Annotated[
+    float, Quantity("kW", ge=-1e6, le=1e6, description="heat taken from the well; negative: put into it")
+]
 
 
 class Load(Section):
@@ -173,7 +175,7 @@ class WellCase(Document):
     ground: Ground
     load: Load
     times: Annotated[
-        tuple[Annotated[float, Quantity("d", gt=0, description="time of output")], ...],
+        tuple[Annotated[float, Quantity("d", gt=0, le=1e6, description="time of output")], ...],
         Field(min_length=1, max_length=100_000),
     ]
 

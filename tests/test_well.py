@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from exact import resistance, si, solve, well_of
 from numpy.typing import NDArray
+from ruamel.yaml import YAML
 
 from kernels.ground import HOURLY
-from kernels.well import Column, Well, prescribed_load, share_cells, time_steps
-from study.config import load_well_case
-from study.reading import ConfigError
+from kernels.well import Column, Well, prescribed_load, share_cells, time_edges
+from study.config import WellCase, load_well_case
+from study.errors import ConfigError
+from study.reading import validate
 from study.simulation import CELLS
 from study.well import run_well_case
 
@@ -202,18 +204,35 @@ def test_heat_rate_is_inlet_to_outlet() -> None:
     np.testing.assert_array_equal(low, [6.0, 6.0, 14.0])
 
 
-def test_steps_meet_every_change_and_output() -> None:
-    change, end = np.array([0.0, 2.25, 40.0, 400.0]) * DAY, np.array([0.1, 2.25, 3.0, 151.0]) * DAY
-    steps, done = time_steps(change, end, 120.0, 0.01)
-    edges = np.concatenate([[0.0], np.cumsum(steps)])
-    np.testing.assert_allclose(edges[done], end, rtol=1e-12)
-    for at in (2.25 * DAY, 40.0 * DAY):
-        assert np.abs(edges - at).min() < 1e-6
-    since = edges[:-1] - np.array([0.0, 2.25, 40.0])[np.searchsorted(change[1:3], edges[:-1] + 1e-6)] * DAY
-    assert np.all(steps <= np.maximum(120.0, 0.01 * since) + 1e-6)
-    assert len(steps) == done[-1] < 5000
-    every_hour, _ = time_steps(np.zeros(1), np.array([1.0, 10.0]) * DAY, 3600.0, 0.0)
-    np.testing.assert_array_equal(every_hour, np.full(240, 3600.0))
+def test_steps_meet_every_change() -> None:
+    change = np.array([0.0, 2.25, 40.0, 400.0]) * DAY
+    edges = time_edges(change, 151.0 * DAY, first=120.0, growth=0.01)
+    assert edges[0] == 0.0
+    assert edges[-1] == 151.0 * DAY
+    assert set(change[:3]) <= set(edges)
+    since = edges[:-1] - change[np.searchsorted(change, edges[:-1], side="right") - 1]
+    assert np.all(np.diff(edges) <= np.maximum(120.0, 0.01 * since) + 1e-6)
+    assert len(edges) < 5000
+    every_hour = time_edges(np.zeros(1), 10.0 * DAY, first=3600.0, growth=0.0)
+    np.testing.assert_array_equal(np.diff(every_hour), np.full(240, 3600.0))
+
+
+def test_soon_after_a_change_of_load_in_a_slow_well() -> None:
+    """17 hours round the loop: for hours after the change the front of colder water is on its way down."""
+    case = YAML(typ="safe").load((Path(__file__).parent / "wells" / "slow-deep.yaml").read_text())
+    case["load"] = {"schedule": [["0 d", "60 kW"], ["10 d", "150 kW"]]}
+    case["times"] = ["3 d", "10 d", "10.000001 d", "10.01 d", "10.03 d", "10.1 d", "10.25 d", "10.5 d", "11 d"]
+    later = [time for time in case["times"] if time != "10.000001 d"]  # too soon for the inversion
+    exact_outlet = dict(zip(later, solve(case | {"times": later})["outlet_temperature"], strict=True))
+    answer = run_well_case(validate(WellCase, case, label="slow"))
+    outlet = dict(zip(case["times"], answer["outlet_temperature"].values, strict=True))
+    for time in later:
+        on_its_way = time in ("10.01 d", "10.03 d", "10.1 d")
+        assert outlet[time] == pytest.approx(exact_outlet[time], abs=0.025 if on_its_way else 0.003), time
+    assert outlet["10.000001 d"] == pytest.approx(outlet["10 d"], abs=1e-3)
+    rate = dict(zip(case["times"], answer["heat_rate"].values, strict=True))
+    assert rate["10 d"] == pytest.approx(60.0)  # just before the change
+    assert rate["10.000001 d"] == pytest.approx(150.0)
 
 
 def test_column_lies_in_its_layers() -> None:
