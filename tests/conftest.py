@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -7,11 +8,26 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from study.config import Study
+
 ROOT = Path(__file__).parent.parent
 SMOKE = ROOT / "configs" / "smoke.yaml"
+
+
+def variant(study: Study, changes: dict[str, Any]) -> Study:
+    """Return the study with other values at some dotted keys."""
+    data = copy.deepcopy(study.resolved())
+    for key, value in changes.items():
+        *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+        node: Any = data
+        for part in parents:
+            node = node[part]
+        node[last] = value
+    return Study.model_validate(data)
 
 
 def hotland(*arguments: str | Path, folder: Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,6 @@
 """The store: what a reader sees of it, whatever has happened to it."""
 
 import contextlib
-import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -29,21 +28,10 @@ from study.ensemble import (
 )
 from study.errors import EnsembleError
 from study.simulation import simulate
+from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 BLOCK_SIZE = 8
-
-
-def variant(study: Study, changes: dict[str, Any]) -> Study:
-    """Return the study with other values at some dotted keys."""
-    data = copy.deepcopy(study.resolved())
-    for key, value in changes.items():
-        *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
-        node: Any = data
-        for part in parents:
-            node = node[part]
-        node[last] = value
-    return Study.model_validate(data)
 
 
 # some rows of it fail

@@ -1,9 +1,7 @@
 """The design: which bits row i has, and how well the rows fill the unit cube."""
 
-import copy
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from scipy.stats import qmc
 
 from study.config import Study, load_study, schema_keys
 from study.sampling import MOST_DIMENSIONS, SOBOL_DIMENSIONS, correlate, sample_inputs, uniforms
+from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SMOKE = load_study(CONFIGS / "smoke.yaml")
@@ -19,18 +18,6 @@ SHENYANG = load_study(CONFIGS / "shenyang.yaml")
 DESIGNS = ["sobol", "latin_hypercube", "monte_carlo"]
 NAMES = list(SHENYANG.uncertain)
 HEAT_FLOW = {"inputs": ["rock.conductivity", "geothermal_gradient"], "rank_correlation": -0.4}
-
-
-def variant(study: Study, changes: dict[str, Any]) -> Study:
-    """Return the study with other values at some dotted keys."""
-    data = copy.deepcopy(study.resolved())
-    for key, value in changes.items():
-        *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
-        node: Any = data
-        for part in parents:
-            node = node[part]
-        node[last] = value
-    return Study.model_validate(data)
 
 
 def assert_same_bits(some: dict[str, np.ndarray], more: dict[str, np.ndarray]) -> None:

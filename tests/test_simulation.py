@@ -1,6 +1,5 @@
 """From inputs to results: balances, definitions, independence of rows, failed rows and physical sense."""
 
-import copy
 import functools
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,9 @@ from study.config import Study, load_study
 from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.sampling import sample_inputs
 from study.simulation import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, OK, simulate
+from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
-
-
-def variant(study: Study, changes: dict[str, Any]) -> Study:
-    """Return the study with other values at some dotted keys."""
-    data = copy.deepcopy(study.resolved())
-    for key, value in changes.items():
-        *parents, last = [int(part) if part.isdigit() else part for part in key.split(".")]
-        node: Any = data
-        for part in parents:
-            node = node[part]
-        node[last] = value
-    return Study.model_validate(data)
 
 
 SMOKE = load_study(CONFIGS / "smoke.yaml")
