@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import study
+from study import engine
 from study.cli import main
 from tests.conftest import ROOT, SMOKE, hotland
 
@@ -105,6 +106,7 @@ def test_well_writes_what_it_prints(tmp_path: Path, command: Command, name: str)
         (f"run {SMOKE} --samples many", "'many' is not a valid integer"),
         (f"run {SMOKE} --seed -1", "seed: "),
         (f"run {SMOKE} --output s3://bucket/store", "allowed: a folder"),
+        (f"run {SMOKE} --address nonsense", "--address 'nonsense'; allowed: HOST:PORT"),
         (f"run {SMOKE} --output file.txt/store.zarr", "file.txt/store.zarr: cannot be written"),
         (f"run {SMOKE} --output file.txt", "file.txt"),
         (f"well {WELL} --output answer.txt", "allowed: a file named .json or .nc"),
@@ -130,3 +132,30 @@ def test_the_readme_names_commands_that_exist() -> None:
     makefile = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert commands
     assert commands <= makefile | {"run", "check", "summary", "well"}
+
+
+@pytest.mark.parametrize("words", ["run", "check"])
+def test_a_study_whose_samples_would_all_fail_is_refused_before_any_is_computed(
+    tmp_path: Path, command: Command, words: str
+) -> None:
+    (tmp_path / "deep.yaml").write_text(SMOKE.read_text().replace("thickness: 600 m", "thickness: 2600 m"))
+    status, out, error = command(words, "deep.yaml")
+    assert status == 2
+    assert "every sample would fail" in error
+    assert "rock.layers: the layers above the last reach below the well" in error
+    assert out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["deep.yaml"]
+
+
+def test_a_store_without_a_good_sample_says_why(tmp_path: Path, command: Command) -> None:
+    case = study.load(SMOKE)
+    ensemble, (block, *_) = engine.prepare(case, tmp_path / "store.zarr")
+    status, _, error = command("summary", "store.zarr")
+    assert (status, "no sample is done yet" in error) == (1, True)
+    values = {name: np.full(32, np.nan) for name in ("energy_imbalance", "winter_load")}
+    values |= {"status": np.ones(32), "sample": block.rows, "replicate": block.rows % 4}
+    ensemble.commit(block, values, dict.fromkeys(range(32), "too wide"))
+    status, _, error = command("summary", "store.zarr")
+    assert status == 1
+    assert "no sample ended well" in error
+    assert "sample 0, the first of 32 that failed: too wide" in error

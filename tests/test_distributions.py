@@ -138,6 +138,7 @@ def test_a_temperature_spreads_in_kelvin() -> None:
         ({"distribution": "choice", "values": []}, "values"),
         ({"distribution": "choice", "values": ["1 m", "2 m"], "probabilities": [0.5, 0.4]}, "sum 1"),
         ({"distribution": "choice", "values": ["1 m", "2 m"], "probabilities": [1]}, "one probability for each"),
+        ({"distribution": "choice", "values": ["1 m", "2 m"], "probabilities": []}, "one probability for each"),
         ({"distribution": "choice", "values": ["1 m", "20 km"]}, "reaches 20000 m"),
         ({"distribution": "gaussian", "mean": "1 m"}, "truncated_normal"),
         ({"distribution": ["normal"]}, "truncated_normal"),
@@ -195,6 +196,10 @@ def test_a_folder_or_a_wrong_unit_is_no_column(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("depth\n1\n2\n")
     with pytest.raises(ValueError, match="there is no file"):
         empirical(tmp_path, file=".")
+    (tmp_path / "inner").mkdir()
+    for elsewhere in ("../log.csv", str(tmp_path / "log.csv")):
+        with pytest.raises(ValueError, match="leads elsewhere"):
+            empirical(tmp_path / "inner", file=elsewhere)
     with pytest.raises(ValueError, match="cannot read 'kg' as 'm'"):
         empirical(tmp_path, unit="kg")
     with pytest.raises(ValueError, match="there is no file"):
