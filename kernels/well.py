@@ -18,16 +18,16 @@ SHORTEST_STEP = 10.0
 
 @dataclass(frozen=True)
 class Column:
-    """The ground along the well, cut into cells from the top down.
+    """The ground along the well, cut into cells from the top down; of one well, or with a last axis of lanes.
 
     Attributes
     ----------
     thickness
-        Length of each cell, m, (cell,).
+        Length of each cell, m, (cell,) or (cell, lane).
     layer
         Layer that each cell lies in, (cell,).
     undisturbed
-        Undisturbed temperature at the middle of each cell, °C, (cell,).
+        Undisturbed temperature at the middle of each cell, °C, as `thickness`.
     """
 
     thickness: Array
@@ -35,12 +35,17 @@ class Column:
     undisturbed: Array
 
     @classmethod
-    def cut(cls, thickness: Array, gradient: Array, surface_temperature: float, cells: NDArray[np.int64]) -> "Column":
-        """Cut layers of given thickness (m), gradient (K/m) and number of cells, all (layer,), into equal cells."""
+    def cut(
+        cls, thickness: Array, gradient: Array, surface_temperature: Array | float, cells: NDArray[np.int64]
+    ) -> "Column":
+        """Cut layers of given thickness (m) and gradient (K/m), (layer,) or (layer, lane), into equal cells.
+
+        `surface_temperature` in °C, one or (lane,); `cells` is the number of cells of each layer, (layer,).
+        """
         layer = np.repeat(np.arange(len(cells)), cells)
-        length = (thickness / cells)[layer]
+        length = (thickness.T / cells).T[layer]
         rise = length * gradient[layer]
-        return cls(length, layer, surface_temperature + np.cumsum(rise) - 0.5 * rise)
+        return cls(length, layer, surface_temperature + np.cumsum(rise, axis=0) - 0.5 * rise)
 
 
 def share_cells(thickness: Array, total: int) -> NDArray[np.int64]:

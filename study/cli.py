@@ -69,7 +69,7 @@ def run(
         engine.knock(address)
     ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
     if blocks:
-        rows = sum(block.stop - block.start for block in blocks)
+        rows = sum(map(len, blocks))
         say.print(f"{_plan(study)}, {len(study.uncertain)} uncertain inputs, {study.design}")
         if rows < study.samples:
             say.print(f"{store}: {study.samples - rows:,} samples are there, {rows:,} to go")
@@ -81,7 +81,7 @@ def run(
             with _progress(say, study.samples - rows) as progress:
                 engine.run_blocks(study, ensemble, blocks, address=address, progress=progress)
         except KeyboardInterrupt:
-            done = sum(block.stop - block.start for block in ensemble.received())
+            done = sum(map(len, ensemble.received()))
             say.print(f"interrupted: {done:,} samples are kept in {store}; the same command goes on from there")
             raise
     elif ensemble.samples > study.samples:

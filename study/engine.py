@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from study.config import Study
+from study.config import Study, variable_name
 from study.ensemble import RECEIPTS, Block, Ensemble, open_ensemble, refuse_other_study
 from study.errors import ClusterError, RunError
 from study.simulation import refuse_hopeless, simulate
@@ -35,7 +35,7 @@ def compute_block(study: Study, ensemble: Ensemble, block: Block) -> Block:
     results = simulate(study, block.rows)
     reasons = {block.start + row: reason for row, reason in results.reasons.items()}
     coordinates = {"sample": block.rows, "replicate": block.rows % study.replicates}
-    values = {name.replace(".", "_"): value for name, value in results.values.items()}
+    values = {variable_name(name): value for name, value in results.values.items()}
     ensemble.commit(block, {**coordinates, **values}, reasons)
     return block
 
@@ -50,8 +50,8 @@ def prepare(study: Study, store: Path, *, block_size: int = BLOCK_SIZE) -> tuple
     ConfigError
         When every sample would fail.
     """
-    refuse_hopeless(study)
     if not os.path.lexists(store) or (store.is_dir() and not any(store.iterdir())):
+        refuse_hopeless(study)
         ensemble = Ensemble.create(store, study, block_size=block_size)
     else:
         refuse_other_study(store, study)
@@ -87,12 +87,12 @@ def run_blocks(
     """
     if len(blocks) == 1 and address is None:
         (block,) = blocks
-        progress(0, len(block.rows))
+        progress(0, len(block))
         try:
             compute_block(study, ensemble, block)
         except OSError as error:
             raise _cannot_write(ensemble, error) from error
-        progress(len(block.rows), len(block.rows))
+        progress(len(block), len(block))
         return
     with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
         compiling = pool.submit(warm_up, study)
@@ -116,7 +116,7 @@ def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], 
     shared = ray.put(study), ray.put(replace(ensemble, path=ensemble.path.absolute()))
     waiting, attempts = list(reversed(blocks)), dict.fromkeys(blocks, 0)
     flying: dict[Any, Block] = {}
-    total = sum(block.stop - block.start for block in blocks)
+    total = sum(map(len, blocks))
     done = 0
     progress(done, total)
     while waiting or flying:
@@ -142,7 +142,7 @@ def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], 
                     f"Ray failed: {error}; what is done stays, the same command goes on from there"
                 ) from error
             else:
-                done += block.stop - block.start
+                done += len(block)
         progress(done, total)
 
 

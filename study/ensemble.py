@@ -51,6 +51,9 @@ class Block:
     start: int
     stop: int
 
+    def __len__(self) -> int:
+        return self.stop - self.start
+
     @property
     def rows(self) -> NDArray[np.int64]:
         """Indices of its rows."""
@@ -167,8 +170,9 @@ class Ensemble:
             When it is not an ensemble of hotland.
         """
         with _reading(path):
-            shape = _metadata(path)["consolidated_metadata"]["metadata"]["sample"]["shape"]
-            ensemble = cls(path, int(shape[0]), int(read_attributes(path)["block_size"]))
+            metadata = _metadata(path)
+            shape = metadata["consolidated_metadata"]["metadata"]["sample"]["shape"]
+            ensemble = cls(path, int(shape[0]), int(metadata["attributes"]["block_size"]))
             if ensemble.samples < 1 or ensemble.block_size < 1:
                 raise ValueError(f"{ensemble.samples} samples in blocks of {ensemble.block_size}")
         return ensemble
@@ -327,7 +331,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    """The store's own metadata, where it is one of hotland's and not newer."""
+    """The store's own metadata; EnsembleError when it is none of hotland's, or a newer one."""
     try:
         metadata = json.loads((path / "zarr.json").read_text())
         form = metadata["attributes"]["hotland_format"]
@@ -342,15 +346,10 @@ def _metadata(path: Path) -> dict[str, Any]:
     return dict(metadata)
 
 
-def read_attributes(path: Path) -> dict[str, Any]:
-    """Attributes of a store; EnsembleError when it is none of hotland's, or a newer one."""
-    return dict(_metadata(path)["attributes"])
-
-
 def refuse_other_study(path: Path, study: Study) -> None:
     """Raise EnsembleError when a store was made from another study, or by code that computes other bits."""
     with _reading(path):
-        attributes = read_attributes(path)
+        attributes = _metadata(path)["attributes"]
         same_study = attributes["fingerprint"] == study.fingerprint()
         same_code = attributes["code_fingerprint"] == code_fingerprint()
         made_by = attributes["packages"]["hotland"]
@@ -402,7 +401,7 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
             for row, text in dict(json.loads((path / RECEIPTS / block.receipt).read_text())["failed"]).items():
                 reason[int(row)] = str(text)
         dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
-        if sum(block.stop - block.start for block in blocks) < dataset.sizes["sample"]:
+        if sum(map(len, blocks)) < dataset.sizes["sample"]:
             rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
             dataset = dataset.isel(sample=rows)
     return dataset

@@ -24,7 +24,7 @@ from kernels.operation import (
     summer_rest,
     undisturbed_state,
 )
-from kernels.well import share_cells
+from kernels.well import Column, share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
 from study.sampling import sample_inputs
@@ -114,9 +114,7 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
         for row, problem in enumerate(problems):
             if problem:
                 reasons.setdefault(row, f"{section}: {problem}")
-    conductivity = _layer_property(study, inputs, "conductivity", "rock.conductivity")
-    heat_capacity = _layer_property(study, inputs, "volumetric_heat_capacity", "rock.volumetric_heat_capacity") * 1e6
-    per_second = conductivity / heat_capacity / (inputs["well.borehole_diameter"] / 2) ** 2
+    per_second = _fourier_rate(study, inputs)
     shortest, longest = HOURLY.fourier_number[[0, -1]] / [3.0, 1.0]  # below the fit the error grows slowly
     fits = (per_second * HOUR >= shortest) & (per_second * study.winters * 8760 * HOUR <= longest)
     for row in np.flatnonzero(~fits.all(axis=0)).tolist():
@@ -152,6 +150,13 @@ def _layer_property(study: Study, inputs: Inputs, name: str, whole: str) -> Arra
     return np.stack([inputs.get(f"rock.layers.{n}.{name}", inputs[whole]) for n in range(count)])
 
 
+def _fourier_rate(study: Study, inputs: Inputs) -> Array:
+    """Diffusivity of each layer over the square of the borehole's radius, 1/s, (layer, lane)."""
+    conductivity = _layer_property(study, inputs, "conductivity", "rock.conductivity")
+    heat_capacity = _layer_property(study, inputs, "volumetric_heat_capacity", "rock.volumetric_heat_capacity") * 1e6
+    return conductivity / heat_capacity / (inputs["well.borehole_diameter"] / 2) ** 2
+
+
 def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> Wells:
     flow_rate = inputs["well.flow_rate"] / HOUR
     fluid = Fluid(*(inputs[f"fluid.{name}"] for name in ("density", "heat_capacity", "conductivity", "viscosity")))
@@ -166,11 +171,8 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> Wells:
     channels = [per_volume * pipes.annulus_area, per_volume * pipes.inner_area]
     down, up = channels if study.well.flow_direction == "annulus_down" else channels[::-1]
 
-    layer = np.repeat(np.arange(len(cells)), cells)
-    thickness = (_layer_thickness(study, inputs) / cells[:, None])[layer]
-    rise = thickness * _layer_property(study, inputs, "geothermal_gradient", "geothermal_gradient")[layer] / 1e3
-    conductivity = _layer_property(study, inputs, "conductivity", "rock.conductivity")
-    heat_capacity = _layer_property(study, inputs, "volumetric_heat_capacity", "rock.volumetric_heat_capacity") * 1e6
+    gradient = _layer_property(study, inputs, "geothermal_gradient", "geothermal_gradient") / 1e3
+    column = Column.cut(_layer_thickness(study, inputs), gradient, inputs["surface_temperature"], cells)
     distance, count = rectangular_field(study.field.rows, study.field.columns)
     ratio = inputs["field.spacing"] / pipes.borehole_radius
     neighbours = np.stack([HOURLY.neighbours(distance * each, count) for each in ratio], axis=-1)
@@ -183,11 +185,11 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> Wells:
         storage_down=down,
         storage_up=up,
         annulus_down=lane * (study.well.flow_direction == "annulus_down"),
-        thickness=thickness,
-        undisturbed=inputs["surface_temperature"] + np.cumsum(rise, axis=0) - 0.5 * rise,
-        layer=layer,
-        conductivity=conductivity,
-        fourier_rate=conductivity / heat_capacity / pipes.borehole_radius**2,
+        thickness=column.thickness,
+        undisturbed=column.undisturbed,
+        layer=column.layer,
+        conductivity=_layer_property(study, inputs, "conductivity", "rock.conductivity"),
+        fourier_rate=_fourier_rate(study, inputs),
         weight=HOURLY.cylinder[:, None] + neighbours,
         friction=friction_pressure_drop(flow_rate, inputs["well.depth"], pipes, fluid),
         buoyancy=GRAVITY * fluid.density * inputs["fluid.thermal_expansion"],

@@ -150,14 +150,12 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
 
 
 def _why(dataset: xr.Dataset) -> str:
-    """The commonest reason of failed samples, in words; empty where none failed."""
-    reasons = [str(reason) for reason in dataset["reason"].values if reason]
-    if not reasons:
+    """How many samples failed, and the first one's reason, in words; empty where none did."""
+    failed = np.flatnonzero(dataset["reason"].values != "")
+    if not len(failed):
         return ""
-    row = next(
-        int(row) for row, reason in zip(dataset["sample"].values, dataset["reason"].values, strict=True) if reason
-    )
-    return f"; sample {row}, the first of {len(reasons):,} that failed: {reasons[0]}"
+    first = dataset.isel(sample=failed[0])
+    return f"; sample {first['sample'].item()}, the first of {len(failed):,} that failed: {first['reason'].item()}"
 
 
 def to_json(dataset: xr.Dataset, lines: list[Line]) -> str:
