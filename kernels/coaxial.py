@@ -1,24 +1,27 @@
-"""The coaxial well: thermal resistances, and the counterflow of its two fluids.
+"""The coaxial well: the counterflow of its two waters.
 
 Water goes down one channel and comes up the other; the annulus exchanges heat with the rock, and both channels with
-each other. Along the well, for the channel going down (D), the one going up (U) and the wall (W), M = flow
-heat-capacity rate (W/K), C = heat capacity of a channel's fluid (J/m/K):
+each other. Along the well, for the channel going down (D) and the one going up (U), M = flow heat-capacity rate (W/K),
+C = heat capacity of a channel (J/m/K), g = conductances (W/m/K):
 
     C_D ∂D/∂t + M ∂D/∂z = g_D (W - D) + g_12 (U - D)
     C_U ∂U/∂t - M ∂U/∂z = g_U (W - U) + g_12 (D - U),        D = U at the bottom
 
-where g = 1/R, and g_D or g_U is zero for the inner pipe. Box scheme in z (cell means are the means of the two ends),
-implicit Euler in t. The wall's answer to the heat taken during the step itself is part of g (see `kernels.ground`),
-so W is what the wall would be without it.
+g_D or g_U is zero for the inner pipe. For the annulus it is 1/(answer of the surroundings within the step), and W what
+its water would come to if it took no heat in the step (`kernels.ground`).
 
-The solution is one sweep up, which gives U = A + B·D at every depth, and, once the inlet temperature is known, one
-sweep down. At the top A + B·D says what the well will deliver for any inlet, before the plant has chosen one.
+Implicit Euler in t. In z collocation at the two Gauss points of each cell (Hairer, Nørsett and Wanner 1993, Solving
+Ordinary Differential Equations I, section II.7; order 4): temperatures are polynomials in a cell that fulfil the
+equations at these two *nodes*. Whatever the cell, heat flow, rock and memory live at the nodes alone.
 
-Arrays are (cell, lane), cells from the top down, unless said otherwise.
+The solution is one sweep up, which gives U = A + B·D at the top of every cell, and, once the inlet temperature is
+known, one sweep down. At the top A + B·D says what the well will deliver for any inlet, before the plant has chosen.
+
+A *segment* is a stretch of the well in which rock and pipes are alike; it is cut into equal cells. Arrays are
+(segment, …, lane), (cell, …, lane) or (node, lane), from the top down, two nodes to a cell.
 """
 
-import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -26,263 +29,176 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Fluid:
-    """Density (kg/m³), specific heat capacity (J/kg/K), thermal conductivity (W/m/K), dynamic viscosity (Pa s)."""
-
-    density: Array
-    heat_capacity: Array
-    conductivity: Array
-    viscosity: Array
+ROOT3 = np.sqrt(3.0)
+GAUSS_POINTS = np.array([0.5 - ROOT3 / 6.0, 0.5 + ROOT3 / 6.0])
+"""Where the nodes lie in a cell, as shares of its length; each has half of the cell's weight."""
+_COLLOCATION = np.array([[0.25, 0.25 - ROOT3 / 6.0], [0.25 + ROOT3 / 6.0, 0.25]])
 
 
-@dataclass(frozen=True)
-class Pipes:
-    """Radii (m) from the inside out, and conductivities (W/m/K); the annulus lies between inner pipe and casing."""
+class Counterflow(NamedTuple):
+    """The eliminated counterflow for one length of time step.
 
-    inner_pipe_inner_radius: Array
-    inner_pipe_outer_radius: Array
-    casing_inner_radius: Array
-    casing_outer_radius: Array
-    borehole_radius: Array
-    inner_pipe_conductivity: Array
-    casing_conductivity: Array
-    grout_conductivity: Array
+    With D_0, U_0 at the top of a cell, D_1, U_1 at its bottom, X = (D, U, D', U') at its nodes and the sources
+    σ = g W + C/Δt · (temperature before the step) of each of the four:
 
-    @classmethod
-    def of_sizes(
-        cls,
-        *,
-        borehole_diameter: Array,
-        casing_outer_diameter: Array,
-        casing_wall: Array,
-        inner_pipe_outer_diameter: Array,
-        inner_pipe_wall: Array,
-        casing_conductivity: Array,
-        grout_conductivity: Array,
-        inner_pipe_conductivity: Array,
-    ) -> "Pipes":
-        """Pipes as a drawing gives them: outer diameters and walls, m; conductivities, W/m/K."""
-        return cls(
-            inner_pipe_inner_radius=inner_pipe_outer_diameter / 2.0 - inner_pipe_wall,
-            inner_pipe_outer_radius=inner_pipe_outer_diameter / 2.0,
-            casing_inner_radius=casing_outer_diameter / 2.0 - casing_wall,
-            casing_outer_radius=casing_outer_diameter / 2.0,
-            borehole_radius=borehole_diameter / 2.0,
-            inner_pipe_conductivity=inner_pipe_conductivity,
-            casing_conductivity=casing_conductivity,
-            grout_conductivity=grout_conductivity,
-        )
+        X = from_top · (D_0, U_0) + from_source · σ,        D_1 = D_0 + √3 (D' - D),
+        U_0 = A_0 + B_0 D_0,        A_0 = carry · A_1 + pick · σ
 
-    @property
-    def inner_area(self) -> Array:
-        """Cross-section of the water in the inner pipe, m²."""
-        return math.pi * self.inner_pipe_inner_radius**2
-
-    @property
-    def annulus_area(self) -> Array:
-        """Cross-section of the water in the annulus, m²."""
-        return math.pi * (self.casing_inner_radius**2 - self.inner_pipe_outer_radius**2)
-
-    @property
-    def annulus_hydraulic_diameter(self) -> Array:
-        """Hydraulic diameter of the annulus, m."""
-        return 2.0 * (self.casing_inner_radius - self.inner_pipe_outer_radius)
-
-
-def petukhov_friction_factor(reynolds: Array) -> Array:
-    """Darcy friction factor of a smooth pipe in turbulent flow (Petukhov 1970): f = (0.79 ln Re - 1.64)⁻²."""
-    return (0.79 * np.log(reynolds) - 1.64) ** -2
-
-
-def nusselt_number(reynolds: Array, prandtl: Array) -> Array:
-    """Nusselt number of fully developed flow, any shape.
-
-    Laminar up to Re = 2300: 4.364 (uniform heat flux). From 4000 on Gnielinski (1976):
-    Nu = (f/8)(Re - 1000) Pr / (1 + 12.7 (f/8)^½ (Pr^⅔ - 1)). Between them linear in Re.
+    Attributes
+    ----------
+    g_down, g_up, storage_down, storage_up
+        Conductances, and heat capacities over the step, C/Δt, W/m/K, (segment, lane).
+    from_top, from_source
+        (segment, 4, 2, lane), 1; (segment, 4, 4, lane), m K/W.
+    carry, pick, slope
+        (cell, lane), 1; (cell, 4, lane), m K/W; B at the top of each cell, (cell, lane), 1.
     """
 
-    def gnielinski(re: Array) -> Array:
-        f8 = petukhov_friction_factor(re) / 8.0
-        return f8 * (re - 1000.0) * prandtl / (1.0 + 12.7 * np.sqrt(f8) * (prandtl ** (2.0 / 3.0) - 1.0))
-
-    laminar = 4.364
-    share = np.clip((reynolds - 2300.0) / 1700.0, 0.0, 1.0)
-    return (1.0 - share) * laminar + share * gnielinski(np.maximum(reynolds, 4000.0))
-
-
-def reynolds_number(flow_rate: Array, area: Array, diameter: Array, fluid: Fluid) -> Array:
-    """Reynolds number of a volume flow (m³/s) in a channel of given cross-section (m²) and hydraulic diameter (m)."""
-    return fluid.density * flow_rate / area * diameter / fluid.viscosity
+    g_down: Array
+    g_up: Array
+    storage_down: Array
+    storage_up: Array
+    from_top: Array
+    from_source: Array
+    carry: Array
+    pick: Array
+    slope: Array
 
 
-def thermal_resistances(flow_rate: Array, pipes: Pipes, fluid: Fluid) -> tuple[Array, Array]:
-    """Resistances annulus - borehole wall and annulus - inner pipe's fluid, m K/W.
-
-    `flow_rate` in m³/s. The film coefficient in the annulus is the same on both its walls.
-    """
-    prandtl = fluid.heat_capacity * fluid.viscosity / fluid.conductivity
-
-    def film(area: Array, diameter: Array) -> Array:
-        reynolds = reynolds_number(flow_rate, area, diameter, fluid)
-        return nusselt_number(reynolds, prandtl) * fluid.conductivity / diameter
-
-    def convection(radius: Array, coefficient: Array) -> Array:
-        return 1.0 / (2.0 * math.pi * radius * coefficient)
-
-    def conduction(inner: Array, outer: Array, conductivity: Array) -> Array:
-        return np.log(outer / inner) / (2.0 * math.pi * conductivity)
-
-    p = pipes
-    annulus = film(p.annulus_area, p.annulus_hydraulic_diameter)
-    inner = film(p.inner_area, 2.0 * p.inner_pipe_inner_radius)
-    annulus_wall = (
-        convection(p.casing_inner_radius, annulus)
-        + conduction(p.casing_inner_radius, p.casing_outer_radius, p.casing_conductivity)
-        + conduction(p.casing_outer_radius, p.borehole_radius, p.grout_conductivity)
-    )
-    annulus_inner = (
-        convection(p.inner_pipe_inner_radius, inner)
-        + conduction(p.inner_pipe_inner_radius, p.inner_pipe_outer_radius, p.inner_pipe_conductivity)
-        + convection(p.inner_pipe_outer_radius, annulus)
-    )
-    return annulus_wall, annulus_inner
-
-
-def friction_pressure_drop(flow_rate: Array, depth: Array, pipes: Pipes, fluid: Fluid) -> Array:
-    """Pressure lost to friction down and up the well, Pa (Darcy-Weisbach, smooth walls).
-
-    Friction factor: laminar up to Re = 2300, in the annulus the exact one between concentric cylinders (Bird, Stewart
-    and Lightfoot 2002, Transport Phenomena, section 2.4); Petukhov from 4000 on, linear in Re between. `flow_rate` in
-    m³/s, `depth` in m.
-    """
-
-    def channel(area: Array, diameter: Array, laminar_product: Array | float) -> Array:
-        reynolds = reynolds_number(flow_rate, area, diameter, fluid)
-        share = np.clip((reynolds - 2300.0) / 1700.0, 0.0, 1.0)
-        laminar = laminar_product / np.minimum(reynolds, 2300.0)
-        factor = (1.0 - share) * laminar + share * petukhov_friction_factor(np.maximum(reynolds, 4000.0))
-        drop: Array = factor * depth / diameter * 0.5 * fluid.density * (flow_rate / area) ** 2
-        return drop
-
-    k = pipes.inner_pipe_outer_radius / pipes.casing_inner_radius
-    between_cylinders = 64.0 * (1.0 - k) ** 2 / (1.0 + k**2 + (1.0 - k**2) / np.log(k))
-    annulus = channel(pipes.annulus_area, pipes.annulus_hydraulic_diameter, between_cylinders)
-    return annulus + channel(pipes.inner_area, 2.0 * pipes.inner_pipe_inner_radius, 64.0)
-
-
-@njit(cache=True, error_model="numpy")
-def eliminate(m, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio):  # type: ignore[no-untyped-def]
-    """Eliminate the counterflow for one length of time step, cell by cell from the bottom up.
-
-    With D0, U0 at the top of a cell, D1, U1 at its bottom, D and U its means before the step and W its wall:
-
-        D1 = p + P·D0,    p  = p_W W + p_D D + p_U U + p_A A1
-        U0 = A0 + B0·D0,  A0 = a_W W + a_D D + a_U U + a_A A1,        U1 = A1 + B1·D1
+def eliminate(
+    *,
+    length: Array,
+    cells: NDArray[np.int64],
+    flow: Array,
+    g_down: Array,
+    g_up: Array,
+    g_12: Array,
+    storage_down: Array,
+    storage_up: Array,
+) -> Counterflow:
+    """Eliminate the counterflow for one length of time step.
 
     Parameters
     ----------
-    m
-        Flow heat-capacity rate over the cell's length, M/Δz, W/m/K, (cell, lane).
-    g_down, g_up
-        Conductance between wall and channel, W/m/K: zero for the inner pipe; for the annulus 1/(R_aw + the ground's
-        answer within the step).
-    g_12, storage_down, storage_up
-        Conductance between the channels, and heat capacity of each over the step, C/Δt, W/m/K.
-    sweep
-        Result, (10, cell, lane): p_W, p_D, p_U, p_A, a_W, a_D, a_U, a_A, P, B1.
-    ratio
-        Result, (lane,): B at the top, in outlet = A + B · inlet.
+    length
+        Of the cells of each segment, m, (segment, lane).
+    cells
+        Number of cells of each segment, (segment,).
+    flow
+        Flow heat-capacity rate, W/K, (lane,).
+    g_down, g_up, g_12, storage_down, storage_up
+        Conductances between wall and channels and between the channels, and heat capacities of the channels over the
+        step, C/Δt, W/m/K, (segment, lane).
     """
-    cells, lanes = m.shape
-    for lane in range(lanes):
-        b = 1.0
-        for cell in range(cells - 1, -1, -1):
-            flow, exchange = m[cell, lane], 0.5 * g_12[cell, lane]
-            down = 0.5 * (g_down[cell, lane] + g_12[cell, lane] + storage_down[cell, lane])
-            up = 0.5 * (g_up[cell, lane] + g_12[cell, lane] + storage_up[cell, lane])
-            # (flow + down - exchange B1) D1 - exchange U0 = g_D W + C_D D + exchange A1 + (flow - down) D0
-            # -(exchange + (flow - up) B1) D1 + (flow + up) U0 = g_U W + C_U U + (flow - up) A1 + exchange D0
-            d11, d12 = flow + down - exchange * b, -exchange
-            d21, d22 = -exchange - (flow - up) * b, flow + up
-            determinant = d11 * d22 - d12 * d21
-            i11, i12, i21, i22 = d22 / determinant, -d12 / determinant, -d21 / determinant, d11 / determinant
-            sweep[0, cell, lane] = i11 * g_down[cell, lane] + i12 * g_up[cell, lane]
-            sweep[1, cell, lane] = i11 * storage_down[cell, lane]
-            sweep[2, cell, lane] = i12 * storage_up[cell, lane]
-            sweep[3, cell, lane] = i11 * exchange + i12 * (flow - up)
-            sweep[4, cell, lane] = i21 * g_down[cell, lane] + i22 * g_up[cell, lane]
-            sweep[5, cell, lane] = i21 * storage_down[cell, lane]
-            sweep[6, cell, lane] = i22 * storage_up[cell, lane]
-            sweep[7, cell, lane] = i21 * exchange + i22 * (flow - up)
-            sweep[8, cell, lane] = i11 * (flow - down) + i12 * exchange
-            sweep[9, cell, lane] = b
-            b = i21 * (flow - down) + i22 * exchange
-        ratio[lane] = b
+    ratio = length / flow  # m K/W: (D, U)' = F (D, U) + σ, times the length
+    field = np.array([[-(g_down + g_12 + storage_down), g_12], [-g_12, g_up + g_12 + storage_up]]) * ratio
+    field = np.moveaxis(field, (0, 1), (-2, -1))  # (segment, lane, 2, 2)
+    sign = np.array([1.0, -1.0])
+    size = (*ratio.shape, 4, 4)
+    system = np.eye(4) - (_COLLOCATION[:, None, :, None] * field[..., None, :, None, :]).reshape(size)
+    source = np.kron(_COLLOCATION, np.diag(sign)) * ratio[..., None, None]
+    start = np.tile(np.eye(2), (2, 1))
+    solved = np.linalg.solve(system, np.concatenate([np.broadcast_to(start, (*size[:2], 4, 2)), source], axis=-1))
+    solved = np.ascontiguousarray(np.moveaxis(solved, 1, -1))  # (segment, 4, 6, lane)
+    from_top, from_source = solved[:, :, :2], solved[:, :, 2:]
+    across_top = np.eye(2)[:, :, None] + ROOT3 * (from_top[:, 2:] - from_top[:, :2])  # (segment, 2, 2, lane)
+    across_source = ROOT3 * (from_source[:, 2:] - from_source[:, :2])  # (segment, 2, 4, lane)
+
+    count = int(cells.sum())
+    carry, slope = np.empty((2, count, ratio.shape[1]))
+    pick = np.empty((count, 4, ratio.shape[1]))
+    below = np.ones(ratio.shape[1])  # B at the bottom of the cell
+    for cell, at in reversed(list(enumerate(np.repeat(np.arange(len(cells)), cells)))):
+        carry[cell] = 1.0 / (across_top[at, 1, 1] - below * across_top[at, 0, 1])
+        pick[cell] = carry[cell] * (below * across_source[at, 0] - across_source[at, 1])
+        below = carry[cell] * (below * across_top[at, 0, 0] - across_top[at, 1, 0])
+        slope[cell] = below
+    return Counterflow(g_down, g_up, storage_down, storage_up, from_top.copy(), from_source.copy(), carry, pick, slope)
 
 
 @njit(cache=True, error_model="numpy")
-def sweep_up(sweep, wall, down, up, offset, progress):  # type: ignore[no-untyped-def]
-    """A at every depth, for given wall temperatures and fluid temperatures before the step.
+def sweep_up(counterflow, segment, rest, down, up, source, offset):  # type: ignore[no-untyped-def]
+    """A at every depth, for given surroundings and temperatures before the step.
 
     Parameters
     ----------
-    sweep
-        From `eliminate`, (10, cell, lane).
-    wall, down, up
-        Wall without this step's heat, and the channels' means before the step, °C, (cell, lane).
+    counterflow
+        From `eliminate`.
+    segment
+        Segment of each cell, (cell,).
+    rest, down, up
+        Annulus if no heat were taken in the step, and the channels before the step, °C, (node, lane).
+    source
+        Result, (cell, 4, lane), W/m.
     offset
-        Result, (cell + 1, lane), °C: A at the top of each cell; zero at the bottom. offset[0] is A in outlet = A + B
-        · inlet.
-    progress
-        Result, (cell, lane), °C: p of each cell.
+        Result, (cell + 1, lane), °C: A at the top of each cell; zero at the bottom. offset[0] is A in outlet = A + B ·
+        inlet.
     """
-    cells, lanes = wall.shape
+    cells, lanes = counterflow.carry.shape
     for lane in range(lanes):
         offset[cells, lane] = 0.0
     for cell in range(cells - 1, -1, -1):
+        at = segment[cell]
+        for half in range(2):
+            node = 2 * cell + half
+            for lane in range(lanes):
+                source[cell, 2 * half, lane] = (
+                    counterflow.g_down[at, lane] * rest[node, lane]
+                    + counterflow.storage_down[at, lane] * down[node, lane]
+                )
+            for lane in range(lanes):
+                source[cell, 2 * half + 1, lane] = (
+                    counterflow.g_up[at, lane] * rest[node, lane] + counterflow.storage_up[at, lane] * up[node, lane]
+                )
         for lane in range(lanes):
-            w, d, u, a = wall[cell, lane], down[cell, lane], up[cell, lane], offset[cell + 1, lane]
-            progress[cell, lane] = (
-                sweep[0, cell, lane] * w
-                + sweep[1, cell, lane] * d
-                + sweep[2, cell, lane] * u
-                + sweep[3, cell, lane] * a
-            )
-            offset[cell, lane] = (
-                sweep[4, cell, lane] * w
-                + sweep[5, cell, lane] * d
-                + sweep[6, cell, lane] * u
-                + sweep[7, cell, lane] * a
-            )
+            offset[cell, lane] = counterflow.carry[cell, lane] * offset[cell + 1, lane]
+        for part in range(4):
+            for lane in range(lanes):
+                offset[cell, lane] += counterflow.pick[cell, part, lane] * source[cell, part, lane]
 
 
 @njit(cache=True, error_model="numpy")
-def sweep_down(sweep, g_down, g_up, wall, offset, progress, inlet, outlet, down, up, flux):  # type: ignore[no-untyped-def]
-    """Fluid temperatures at the end of the step, and the heat that the rock gave.
+def sweep_down(counterflow, segment, rest, source, offset, inlet, water, down, up, flux):  # type: ignore[no-untyped-def]
+    """Temperatures at the end of the step, and the heat that the surroundings gave.
 
     Parameters
     ----------
-    sweep, g_down, g_up, wall, offset, progress
-        As in `eliminate` and `sweep_up`.
-    inlet, outlet
-        Water entering and leaving the well, °C, (lane,): overwritten, with what reaches and leaves the bottom.
+    counterflow, segment, rest, source, offset
+        As in `sweep_up`.
+    inlet
+        Water entering the well, °C, (lane,).
+    water
+        Work space, (2, lane): afterwards, what reaches the bottom.
     down, up
-        Means of the channels over each cell, °C, (cell, lane): result.
+        Channels, °C, (node, lane): result.
     flux
-        Heat from the rock into the well, W/m, (cell, lane): result.
+        Heat from the surroundings into the well, W/m, (node, lane): result.
     """
-    cells, lanes = wall.shape
+    cells, lanes = counterflow.carry.shape
+    for lane in range(lanes):
+        water[0, lane] = inlet[lane]
     for cell in range(cells):
+        at = segment[cell]
         for lane in range(lanes):
-            d0, u0 = inlet[lane], outlet[lane]
-            d1 = progress[cell, lane] + sweep[8, cell, lane] * d0
-            u1 = offset[cell + 1, lane] + sweep[9, cell, lane] * d1
-            d, u = 0.5 * (d0 + d1), 0.5 * (u0 + u1)
-            w = wall[cell, lane]
-            flux[cell, lane] = g_down[cell, lane] * (w - d) + g_up[cell, lane] * (w - u)
-            down[cell, lane] = d
-            up[cell, lane] = u
-            inlet[lane] = d1
-            outlet[lane] = u1
+            water[1, lane] = offset[cell, lane] + counterflow.slope[cell, lane] * water[0, lane]
+        for half in range(2):
+            node = 2 * cell + half
+            _temperature(counterflow, at, 2 * half, source[cell], water, down[node])
+            _temperature(counterflow, at, 2 * half + 1, source[cell], water, up[node])
+            for lane in range(lanes):
+                flux[node, lane] = counterflow.g_down[at, lane] * (rest[node, lane] - down[node, lane])
+            for lane in range(lanes):
+                flux[node, lane] += counterflow.g_up[at, lane] * (rest[node, lane] - up[node, lane])
+        for lane in range(lanes):
+            water[0, lane] += ROOT3 * (down[2 * cell + 1, lane] - down[2 * cell, lane])
+
+
+@njit(cache=True, error_model="numpy")
+def _temperature(counterflow, at, row, source, water, answer):  # type: ignore[no-untyped-def]
+    top, inside = counterflow.from_top[at, row], counterflow.from_source[at, row]
+    for lane in range(len(answer)):
+        answer[lane] = top[0, lane] * water[0, lane] + top[1, lane] * water[1, lane]
+    for lane in range(len(answer)):
+        answer[lane] += inside[0, lane] * source[0, lane] + inside[1, lane] * source[1, lane]
+    for lane in range(len(answer)):
+        answer[lane] += inside[2, lane] * source[2, lane] + inside[3, lane] * source[3, lane]

@@ -1,191 +1,238 @@
-"""Heat conduction from the rock to the borehole wall, as a sum of exponential modes.
+"""Heat conduction from the rock through grout and casing to the water in the annulus, as a sum of exponential modes.
 
-Each layer of rock is an infinite cylinder around the well, at rest at its undisturbed temperature until heat is taken
-from it. If the heat flow per metre into the well were constant, `q` (W/m), the wall would cool by
+Around each stretch of a well the rock is an infinite cylinder, at rest at its undisturbed temperature T_0 until heat is
+taken from it. If the heat that the annulus takes were constant, q (W/m), its water would cool by
 
-    ΔT(t) = q / (2 π k) · G(Fo),        Fo = α t / r_b²
+    T_0 - T_a = q · Γ(t)
 
-Here G is the step response: of the well itself the cylinder source, of its neighbours in a field the sum of line
-sources. Both are written as
+Γ, the step response (m K/W), holds all that heat meets on its way: film, casing, grout, rock, each with its heat
+capacity, and the other wells of the field (`kernels.field`). The wall of conductors and capacities makes it a sum of
+exponentials with positive weights; on one fixed logarithmic grid of time constants τ_j (s)
 
-    G(Fo) ≈ c_0 + Σ_j c_j (1 - exp(-Fo / τ_j))
+    Γ(t) ≈ c_0 + Σ_j c_j (1 - exp(-t / τ_j))
 
-on one fixed logarithmic grid of time constants τ_j. The rock's memory is then one number for each mode, which
-advances exactly over a step of any length in which q is constant: no radial grid, no history of loads, no limit on
-the step.
+What the rock remembers is then one number for each mode, y_j (W/m): the heat flow averaged over the past with the
+weight exp(-age / τ_j). It advances exactly over a step of any length Δt in which q is constant,
+
+    y_j ← d_j y_j + (1 - d_j) q,        d_j = exp(-Δt / τ_j),        T_a = T_0 - c_0 q - Σ_j c_j y_j
+
+No radial grid, no history of loads, no limit on the step.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.special import exp1, j1, y1
+from scipy.special import ive, kve
 
 Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+HOUR = 3600.0
+YEAR = 8760.0 * HOUR
+SPAN = 30.0
+"""Latest over earliest time that one contour of `step_response` serves."""
 
 
-def cylinder_source(fourier_number: Array) -> Array:
-    """Step response of an infinite cylinder with constant heat flux at its wall.
+@dataclass(frozen=True)
+class Shell:
+    """A hollow cylinder around the well: radii (m), conductivity (W/m/K), heat capacity (J/m³/K), all (case,)."""
+
+    inner_radius: Array
+    outer_radius: Array
+    conductivity: Array
+    heat_capacity: Array
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What lies around the water of the annulus, from the inside out; all (case,).
+
+    Attributes
+    ----------
+    film
+        Thermal resistance between the water and the first shell, m K/W.
+    shells
+        Casing and grout.
+    radius
+        Of the borehole, m.
+    conductivity, heat_capacity
+        Of the rock, W/m/K and J/m³/K.
+    """
+
+    film: Array
+    shells: Sequence[Shell]
+    radius: Array
+    conductivity: Array
+    heat_capacity: Array
+
+    def transforms(self, s: Complex) -> tuple[Complex, Complex]:
+        """Impedances s·Γ̂(s) of annulus and borehole wall, m K/W, (node, case), at s (1/s), (node,).
+
+        Each is a temperature over the heat flow q that the annulus takes. In a shell T = P I0(mr) + Q K0(mr) with
+        m² = s ρc / k, and the heat flow is -2πk r dT/dr; in the rock P = 0 (Carslaw and Jaeger 1959, sections 13.3 and
+        13.5). Bessel functions are scaled by their exponentials, of which only decaying ones are left.
+        """
+        x = np.sqrt(s[:, None] * (self.heat_capacity / self.conductivity)) * self.radius
+        wall = impedance = kve(0, x) / (2.0 * np.pi * self.conductivity * x * kve(1, x))
+        passed = np.ones_like(impedance)  # heat flow into the rock over that out of the shells
+        for shell in reversed(self.shells):
+            per_turn = 2.0 * np.pi * shell.conductivity
+            m = np.sqrt(s[:, None] * (np.maximum(shell.heat_capacity, 1.0) / shell.conductivity))  # 1 J/m³/K is none
+            x, y = m * shell.inner_radius, m * shell.outer_radius
+            outside = per_turn * y * impedance
+            rising = ive(1, y) * outside + ive(0, y)
+            falling = (kve(1, y) * outside - kve(0, y)) * np.exp(-(y - x) - (y - x).real)
+            flow = x * (rising * kve(1, x) - falling * ive(1, x))
+            impedance = (rising * kve(0, x) + falling * ive(0, x)) / (per_turn * flow)
+            passed = passed * np.exp(x - y.real) / flow
+        return self.film + impedance, wall * passed
+
+
+def step_response(transform: Callable[[Complex], Complex], times: Array, nodes: int) -> Array:
+    """Invert the Laplace transform Γ̂ of a step response, whose singularities lie on the negative real axis.
 
     Parameters
     ----------
-    fourier_number
-        Fo = α t / r_b², any shape, > 0.
+    transform
+        s·Γ̂(s) at s (1/s), (node,): (node, case).
+    times
+        s, increasing, (time,).
+    nodes
+        Points on each contour: 16 are good for 6e-5 of the response, 24 for 1e-7.
 
     Returns
     -------
-    G(Fo), same shape, dimensionless: the wall's temperature change times 2 π k / q.
+    Γ, (time, case).
 
     Notes
     -----
-    Carslaw and Jaeger (1959), Conduction of Heat in Solids, section 13.5, eq. 17, at r = a, with 1/u² = τ as the
-    variable:
-
-        G = ∫ w(τ) (1 - exp(-Fo / τ)) d ln τ,        w = (2 / π²) τ / (J1²(τ^-½) + Y1²(τ^-½))
-
-    The integrand is smooth in ln τ and dies off at both ends, so the trapezoidal rule converges exponentially.
+    Midpoint rule on a hyperbola around the negative axis, s = μ (1 + sin(iu - α)), one for all times between t_1 and
+    SPAN · t_1 (Weideman and Trefethen 2007, Math. Comp. 76:1341, section 4).
     """
-    log_tau = np.linspace(-45.0, 60.0, 2101)
-    u = np.exp(-0.5 * log_tau)
-    weight = 2.0 / np.pi**2 / (u * u * (j1(u) ** 2 + y1(u) ** 2)) * (log_tau[1] - log_tau[0])
-    return -np.expm1(-np.multiply.outer(fourier_number, u * u)) @ weight
-
-
-def line_sources(fourier_number: Array, distance: Array, count: Array) -> Array:
-    """Step response at a well to infinite line sources around it.
-
-    Parameters
-    ----------
-    fourier_number
-        Fo = α t / r_b², shape (times,).
-    distance
-        Distances of the sources over the borehole radius, shape (distances,).
-    count
-        How many sources stand at each distance (a mean over the wells need not be whole), shape (distances,).
-
-    Returns
-    -------
-    Σ count · ½ E1(distance² / (4 Fo)), shape (times,), dimensionless (Ingersoll, Zobel and Ingersoll 1954).
-    """
-    return 0.5 * exp1(np.square(distance) / (4.0 * fourier_number[:, None])) @ count
+    alpha = 0.95
+    opening = np.arccosh(((np.pi - 2 * alpha) * SPAN + 4 * alpha - np.pi) / ((4 * alpha - np.pi) * np.sin(alpha)))
+    u = (np.arange(nodes) + 0.5) * opening / nodes
+    answers = []
+    window = np.floor(np.log(times / times[0] * (1 + 1e-9)) / np.log(SPAN))
+    for start in np.unique(window):
+        within = times[window == start]
+        scale = (4 * np.pi * alpha - np.pi**2) / opening * nodes / (times[0] * SPAN ** (start + 1))
+        s = scale * (1 + np.sin(1j * u - alpha))
+        value = transform(s) * (1j * scale * np.cos(1j * u - alpha) / s)[:, None]
+        answer = np.zeros((len(within), value.shape[1]))
+        for node in range(nodes):  # a sum in one order, whatever the number of cases
+            answer += (np.exp(s[node] * within)[:, None] * value[node]).imag
+        answers.append(answer * opening / nodes / np.pi)
+    return np.concatenate(answers)
 
 
 @dataclass(frozen=True)
 class Modes:
-    """A grid of time constants and what it takes to write a step response with it.
+    """A grid of time constants and what it takes to write step responses with it.
 
     Attributes
     ----------
     time_constant
-        τ_j in units of r_b² / α, shape (modes,).
-    fourier_number
-        Where responses are fitted, shape (times,).
-    fit
-        Least-squares solution operator from a response at `fourier_number` to its weights c_j, shape (modes, times).
-    instant
-        c_0 of the cylinder source: what comes sooner than the shortest mode.
-    cylinder
-        c_j of the cylinder source, shape (modes,), none negative.
+        τ_j, s, (mode,).
+    times
+        Where responses are fitted, s, (time,).
+    fast
+        Modes that a study advances hour by hour; the others, day by day (`kernels.operation`).
+    nodes
+        As in `step_response`.
     """
 
     time_constant: Array
-    fourier_number: Array
-    fit: Array
-    instant: float
-    cylinder: Array
+    times: Array
+    fast: int
+    nodes: int
 
     @classmethod
-    def logarithmic(cls, *, shortest: float, longest: float, per_decade: float) -> "Modes":
-        """Fit the cylinder source on time constants from `shortest` to `longest`, `per_decade` to a decade.
+    def logarithmic(cls, *, shortest: float, first: float, last: float, per_decade: float, nodes: int) -> "Modes":
+        """Time constants from `shortest` (s) on, for responses from `first` to `last` (s)."""
+        count = int(np.ceil(per_decade * np.log10(3.0 * last / shortest))) + 1
+        time_constant = shortest * 10.0 ** (np.arange(count) / per_decade)
+        times = np.geomspace(first, last, 4 * count)
+        return cls(time_constant, times, int(np.sum(time_constant < 500 * HOUR)), nodes)
 
-        Times are in units of r_b² / α. The fit holds from 3 times the shortest to half the longest time constant.
-        """
-        count = round(per_decade * np.log10(longest / shortest)) + 1
-        time_constant = np.geomspace(shortest, longest, count)
-        fourier_number = np.geomspace(3.0 * shortest, 0.5 * longest, 16 * count)
-        modes = -np.expm1(-np.divide.outer(fourier_number, time_constant))
-        weights, _ = nnls(np.column_stack([np.ones_like(fourier_number), modes]), cylinder_source(fourier_number))
-        fit = np.linalg.pinv(modes, rcond=1e-10)
-        return cls(time_constant, fourier_number, fit, float(weights[0]), weights[1:])
+    def basis(self, times: Array) -> Array:
+        """1 and 1 - exp(-t / τ_j) in columns, (time, 1 + mode), at times in s."""
+        return np.column_stack([np.ones(len(times)), -np.expm1(-np.divide.outer(times, self.time_constant))])
 
-    def neighbours(self, distance: Array, count: Array) -> Array:
-        """Weights c_j of the line sources around a well; arguments as in `line_sources`. Shape (modes,)."""
-        return self.fit @ line_sources(self.fourier_number, distance, count)
+    def own(self, surroundings: Surroundings) -> tuple[Array, Array]:
+        """Instant c_0, (case,), and weights c_j, (mode, case), of a lone well's response, m K/W; none is negative."""
+        response = step_response(lambda s: surroundings.transforms(s)[0], self.times, self.nodes)
+        basis = self.basis(self.times)
+        fits = [
+            nnls(basis, each)[0] if np.isfinite(each).all() else np.full(basis.shape[1], np.nan) for each in response.T
+        ]
+        return np.array([fit[0] for fit in fits]), np.stack([fit[1:] for fit in fits], axis=-1)
 
-    def response(self, fourier_number: Array, instant: float, weight: Array) -> Array:
-        """Step response that the weights stand for, at any Fourier number. Shape as `fourier_number`."""
-        return instant - np.expm1(-np.divide.outer(fourier_number, self.time_constant)) @ weight
+    def wall(self, surroundings: Surroundings) -> tuple[Array, Array]:
+        """The same for the borehole wall: its response to the heat that the annulus takes; signs are free."""
+        response = step_response(lambda s: surroundings.transforms(s)[1], self.times, self.nodes)
+        fit = np.linalg.lstsq(self.basis(self.times), response, rcond=1e-12)[0]
+        return fit[0], fit[1:]
+
+    def of(self, response: Array) -> Array:
+        """Weights c_j, (mode, case), of a response (time, case) that comes late, as other wells' does (no instant)."""
+        operator = np.linalg.pinv(self.basis(self.times)[:, 1:], rcond=1e-8)
+        weight = np.zeros((len(self.time_constant), response.shape[1]))
+        for time in range(len(self.times)):  # a sum in one order, whatever the number of cases
+            weight += operator[:, time, None] * response[time]
+        return weight
 
 
-HOURLY = Modes.logarithmic(shortest=0.02, longest=2e6, per_decade=2.0)
+HOURLY = Modes.logarithmic(shortest=0.3 * HOUR, first=HOUR, last=100 * YEAR, per_decade=2.0, nodes=16)
 """For steps of an hour and lives of up to a century."""
 
-FINE = Modes.logarithmic(shortest=2e-4, longest=2e7, per_decade=4.0)
-"""For steps of a minute: one well, no field."""
-
-
-def rectangular_field(rows: int, columns: int) -> tuple[Array, Array]:
-    """Distances between the wells of a rectangular field, over the spacing.
-
-    Returns
-    -------
-    The distinct distances, shape (distances,), and how many neighbours a well has on average at each, shape
-    (distances,).
-    """
-    well = np.stack(np.meshgrid(np.arange(rows), np.arange(columns)), axis=-1).reshape(-1, 2)
-    squared = ((well[:, None] - well[None]) ** 2).sum(axis=-1).ravel()
-    distinct, pairs = np.unique(squared[squared > 0], return_counts=True)
-    return np.sqrt(distinct.astype(float)), pairs / (rows * columns)
+FINE = Modes.logarithmic(shortest=5.0, first=15.0, last=3000 * YEAR, per_decade=4.0, nodes=24)
+"""For steps of seconds: one well, no field."""
 
 
 @njit(cache=True, error_model="numpy")
-def recall(decay, memory, undisturbed, wall):  # type: ignore[no-untyped-def]
-    """Wall temperature of one cell at the end of the coming step, were no heat taken in it.
+def recall(decay, weight, memory, undisturbed, rest):  # type: ignore[no-untyped-def]
+    """Temperature of the water at one place at the end of the coming step, were no heat taken in it.
 
     Parameters
     ----------
     decay
-        exp(-Δt / τ_j) of each mode for the coming step, (mode, lane).
+        exp(-Δt / τ_j) of each mode for the coming step, (mode,).
+    weight
+        c_j, m K/W, (mode, lane).
     memory
-        Cooling of the wall carried by each mode, K, (mode, lane).
+        y_j, W/m, (mode, lane).
     undisturbed
         Undisturbed temperature, °C, (lane,).
-    wall
+    rest
         Result, °C, (lane,).
     """
     modes, lanes = memory.shape
     for lane in range(lanes):
-        wall[lane] = undisturbed[lane]
+        rest[lane] = undisturbed[lane]
     for mode in range(modes):
         for lane in range(lanes):
-            wall[lane] -= decay[mode, lane] * memory[mode, lane]
+            rest[lane] -= decay[mode] * weight[mode, lane] * memory[mode, lane]
 
 
 @njit(cache=True, error_model="numpy")
-def advance(decay, gain, flux, memory, undisturbed, wall):  # type: ignore[no-untyped-def]
-    """Advance the rock's memory over one step of constant heat flow, for one cell.
+def advance(decay, flux, memory):  # type: ignore[no-untyped-def]
+    """Advance the rock's memory at one place over one step of constant heat flow.
 
     Parameters
     ----------
-    decay, undisturbed
+    decay
         As in `recall`.
-    gain
-        c_j (1 - decay) / (2 π k), m K/W, (mode, lane).
     flux
-        Heat taken from the rock during the step, W/m, (lane,).
+        Heat taken during the step, W/m, (lane,).
     memory
-        Cooling of the wall carried by each mode, K, (mode, lane): updated.
-    wall
-        Result, °C, (lane,): what `recall` would give for a next step of the same length, in the same pass over the
-        memory.
+        y_j, W/m, (mode, lane): updated.
     """
     modes, lanes = memory.shape
-    for lane in range(lanes):
-        wall[lane] = undisturbed[lane]
     for mode in range(modes):
         for lane in range(lanes):
-            x = decay[mode, lane] * memory[mode, lane] + gain[mode, lane] * flux[lane]
-            memory[mode, lane] = x
-            wall[lane] -= decay[mode, lane] * x
+            memory[mode, lane] = decay[mode] * memory[mode, lane] + (1.0 - decay[mode]) * flux[lane]

@@ -1,8 +1,11 @@
 """A field of wells and its plant, hour by hour through a heating season, and the rest in summer.
 
-All wells are alike, carry the same flow and feel the mean of their neighbours (`kernels.ground`). The water
+All wells are alike, carry the same flow and feel the mean of their neighbours (`kernels.field`). The water
 circulates all season long. Arrays are (…, lane), lane the last and one sample each; powers and energies are of the
 whole field, W and Wh.
+
+The rock's fast modes advance hour by hour. What the slow ones (time constants above 500 h) do within a day is all but
+linear in time: they advance once a day, by the day's mean heat flow, and in between their answer is interpolated.
 """
 
 from typing import NamedTuple
@@ -11,38 +14,37 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.coaxial import eliminate, sweep_down, sweep_up
+from kernels.coaxial import Counterflow, eliminate, sweep_down, sweep_up
 from kernels.ground import HOURLY, advance, recall
 from kernels.plant import heat_demand, heat_pump, indoor_shortfall, supply_temperature
+from kernels.well import Column
 
 Array = NDArray[np.float64]
 GRAVITY = 9.80665
-HOUR = 3600.0
+DAY = 24
+FAST = HOURLY.fast
 
 
 class Wells(NamedTuple):
-    """A field of alike wells, ready for hourly steps: (lane,) unless said otherwise.
+    """A field of alike wells: (lane,) unless said otherwise.
 
     Attributes
     ----------
+    column
+        The wells from the top down.
     number
         Number of wells.
     flow
         Flow heat-capacity rate of one well, W/K.
-    annulus_wall, annulus_inner
-        Thermal resistances, m K/W.
+    annulus_inner
+        Thermal resistance between the channels, m K/W, (segment, lane).
     storage_down, storage_up
-        Heat capacity of the water in the channel going down and in the one coming up, J/m/K.
+        Heat capacity of the channel going down and of the one coming up, J/m/K, (segment, lane).
     annulus_down
-        1 where the annulus is the channel going down, 0 where the inner pipe is.
-    thickness, undisturbed
-        Length (m) and undisturbed temperature (°C) of each cell, (cell, lane).
-    layer
-        Layer of rock that each cell lies in, (cell,).
-    conductivity, fourier_rate
-        Of the rock: W/m/K and α / r_b² in 1/s, (layer, lane).
-    weight
-        Weights of the modes of `kernels.ground.HOURLY`, the well's own and its neighbours' together, (mode, lane).
+        Whether the annulus is the channel going down.
+    instant, weight
+        Response of the surroundings on the modes of `kernels.ground.HOURLY`, the well's own and its neighbours'
+        together, m K/W: (segment, lane) and (segment, mode, lane).
     friction, buoyancy, pump_efficiency
         Pressure drop of one well (Pa); what a kelvin of mean difference between the channels, over a metre, gives
         back (Pa/m/K); 1.
@@ -50,18 +52,14 @@ class Wells(NamedTuple):
         Of one well, m³/s.
     """
 
+    column: Column
     number: Array
     flow: Array
-    annulus_wall: Array
     annulus_inner: Array
     storage_down: Array
     storage_up: Array
-    annulus_down: Array
-    thickness: Array
-    undisturbed: Array
-    layer: NDArray[np.int64]
-    conductivity: Array
-    fourier_rate: Array
+    annulus_down: bool
+    instant: Array
     weight: Array
     friction: Array
     buoyancy: Array
@@ -99,9 +97,9 @@ class State(NamedTuple):
     Attributes
     ----------
     memory
-        Cooling of the wall carried by each mode, K, (cell, mode, lane).
+        Heat flow as each mode remembers it, W/m, (node, mode, lane).
     down, up
-        Water in the two channels, °C, (cell, lane).
+        Water in the two channels, °C, (node, lane).
     shortfall
         How far the building is below its set temperature, K, (lane,).
     """
@@ -115,7 +113,7 @@ class State(NamedTuple):
 class Season(NamedTuple):
     """Sums and extremes of one heating season, all (lane,): energies Wh, temperatures °C, `shortfall_max` K.
 
-    `rock_heat` is what the rock gave; `rock_heat_gross` sums its hourly magnitudes, to judge balances by.
+    `rock_heat` is what rock and walls gave; `rock_heat_gross` sums its hourly magnitudes, to judge balances by.
     """
 
     heat_demand: Array
@@ -140,45 +138,58 @@ class Steps(NamedTuple):
 
     Attributes
     ----------
-    decay, gain
-        As in `kernels.ground.advance`, (layer, mode, lane).
-    g_down, g_up, g_12, storage_down, storage_up, sweep, ratio
-        As in `kernels.coaxial.eliminate`.
+    length
+        s.
+    decay
+        exp(-Δt / τ_j) of each mode, (mode,): where `daily`, of the slow ones over a day.
+    counterflow
+        From `kernels.coaxial.eliminate`.
     """
 
+    length: float
     decay: Array
-    gain: Array
-    g_down: Array
-    g_up: Array
-    g_12: Array
-    storage_down: Array
-    storage_up: Array
-    sweep: Array
-    ratio: Array
+    counterflow: Counterflow
 
 
 def undisturbed_state(wells: Wells) -> State:
     """A field before its first season: water and rock at the undisturbed temperature."""
-    cells, lanes = wells.undisturbed.shape
-    memory = np.zeros((cells, len(HOURLY.time_constant), lanes))
-    return State(memory, wells.undisturbed.copy(), wells.undisturbed.copy(), np.zeros(lanes))
+    nodes, lanes = wells.column.undisturbed.shape
+    memory = np.zeros((nodes, len(HOURLY.time_constant), lanes))
+    return State(memory, wells.column.undisturbed.copy(), wells.column.undisturbed.copy(), np.zeros(lanes))
 
 
-def prepare_steps(wells: Wells, length: float) -> Steps:
-    """Coefficients of a time step of given length, s."""
-    passed = -np.expm1(-length * wells.fourier_rate[:, None, :] / HOURLY.time_constant[:, None])
-    per_flux = 1.0 / (2.0 * np.pi * wells.conductivity)
-    gain = wells.weight * passed * per_flux[:, None, :]
-    answer = HOURLY.instant * per_flux + gain.sum(axis=1)
-    conductance = (1.0 / (wells.annulus_wall + answer))[wells.layer]
-    shape = wells.thickness.shape
-    g_down, g_up = conductance * wells.annulus_down, conductance * (1.0 - wells.annulus_down)
-    g_12 = np.broadcast_to(1.0 / wells.annulus_inner, shape).copy()
-    storage_down = np.broadcast_to(wells.storage_down / length, shape).copy()
-    storage_up = np.broadcast_to(wells.storage_up / length, shape).copy()
-    sweep, ratio = np.empty((10, *shape)), np.empty(shape[1])
-    eliminate(wells.flow / wells.thickness, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio)
-    return Steps(1.0 - passed, gain, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio)
+def prepare_steps(wells: Wells, length: float, *, daily: bool = False) -> Steps:
+    """Coefficients of a time step of given length, s; with `daily`, slow modes advance every 24th step only."""
+    decay = np.exp(-length / HOURLY.time_constant)
+    passed = 1.0 - decay
+    if daily:
+        decay[FAST:] = np.exp(-DAY * length / HOURLY.time_constant[FAST:])
+        passed[FAST:] = (1.0 - decay[FAST:]) / DAY
+    answer = wells.instant.copy()
+    for mode, share in enumerate(passed):
+        answer += wells.weight[:, mode] * share
+    conductance, still = 1.0 / answer, np.zeros_like(answer)
+    counterflow = eliminate(
+        length=wells.column.length,
+        cells=wells.column.cells,
+        flow=wells.flow,
+        g_down=conductance if wells.annulus_down else still,
+        g_up=still if wells.annulus_down else conductance,
+        g_12=1.0 / wells.annulus_inner,
+        storage_down=wells.storage_down / length,
+        storage_up=wells.storage_up / length,
+    )
+    return Steps(length, decay, counterflow)
+
+
+def mean_cooling(state: State, wells: Wells, weight: Array) -> Array:
+    """Cooling that some weights (m K/W, (segment, mode, lane)) make of the memory: mean over the depth, K, (lane,)."""
+    total, depth = np.zeros((2, len(wells.flow)))
+    for node, at in enumerate(np.repeat(wells.column.segment, 2)):
+        depth += wells.column.length[at]
+        for mode in range(weight.shape[1]):
+            total += wells.column.length[at] * weight[at, mode] * state.memory[node, mode]
+    return total / depth
 
 
 def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdoor: Array) -> Season:
@@ -187,65 +198,119 @@ def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdo
     Parameters
     ----------
     steps
-        From `prepare_steps(wells, HOUR)`.
+        From `prepare_steps(wells, HOUR, daily=True)`.
     outdoor
-        Outdoor temperature of each hour, °C, (hour, lane).
+        Outdoor temperature of each hour of whole days, °C, (hour, lane).
     """
     lanes = outdoor.shape[1]
     season = Season(*np.zeros((len(Season._fields), lanes)))
     season.inlet_min[:] = season.outdoor_min[:] = np.inf
-    _season(state, wells, steps, plant, outdoor, season)
+    _season(
+        state,
+        steps.counterflow,
+        steps.decay,
+        wells.column.segment,
+        0.5 * wells.column.length,
+        wells.column.undisturbed,
+        wells.weight,
+        wells.weight[:, :FAST] * steps.decay[:FAST, None],
+        (wells.number, wells.flow, wells.volume_flow / wells.pump_efficiency, wells.friction, wells.buoyancy),
+        plant,
+        outdoor,
+        season,
+    )
     return season
 
 
 @njit(cache=True, error_model="numpy")
-def _season(state, wells, steps, plant, outdoor, season):  # type: ignore[no-untyped-def]
-    cells, lanes = wells.thickness.shape
-    wall, flux, progress = np.empty((cells, lanes)), np.empty((cells, lanes)), np.empty((cells, lanes))
-    offset = np.empty((cells + 1, lanes))
-    inlet, outlet, rock, head = np.empty((4, lanes))
-    for cell in range(cells):
-        recall(steps.decay[wells.layer[cell]], state.memory[cell], wells.undisturbed[cell], wall[cell])
+def _season(  # type: ignore[no-untyped-def]
+    state, counterflow, decay, segment, length, undisturbed, weight, fading, field, plant, outdoor, season
+):
+    number, flow, pump_flow, friction, buoyancy = field
+    nodes, lanes = undisturbed.shape
+    rest, flux, slow, drift, taken = np.empty((5, nodes, lanes))
+    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
+    inlet, rock, head = np.empty((3, lanes))
+    water = np.empty((2, lanes))
+    answer = np.zeros((len(weight), lanes))  # of the slow modes, to an hour's heat flow
+    for mode in range(FAST, len(decay)):
+        answer += weight[:, mode] * ((1.0 - decay[mode]) / DAY)
     for hour in range(len(outdoor)):
-        sweep_up(steps.sweep, wall, state.down, state.up, offset, progress)
-        _hour(
-            outdoor[hour],
-            offset[0],
-            steps.ratio,
-            state.shortfall,
-            wells.number,
-            wells.flow,
-            plant,
-            season,
-            inlet,
-            outlet,
-        )
-        sweep_down(
-            steps.sweep, steps.g_down, steps.g_up, wall, offset, progress, inlet, outlet, state.down, state.up, flux
-        )
+        if hour % DAY == 0:
+            for node in range(nodes):
+                _begin_day(
+                    decay, weight[segment[node // 2]], state.memory[node], undisturbed[node], slow[node], drift[node]
+                )
+                taken[node] = 0.0
+                _recall_fast(fading[segment[node // 2]], state.memory[node], slow[node], drift[node], rest[node])
+        sweep_up(counterflow, segment, rest, state.down, state.up, source, offset)
+        _hour(outdoor[hour], offset[0], counterflow.slope[0], state.shortfall, number, flow, plant, season, inlet)
+        sweep_down(counterflow, segment, rest, source, offset, inlet, water, state.down, state.up, flux)
         rock[:] = 0.0
         head[:] = 0.0
-        for cell in range(cells):
-            at = wells.layer[cell]
-            advance(
-                steps.decay[at], steps.gain[at], flux[cell], state.memory[cell], wells.undisturbed[cell], wall[cell]
-            )
+        for node in range(nodes):
+            at = segment[node // 2]
             for lane in range(lanes):
-                rock[lane] += wells.thickness[cell, lane] * flux[cell, lane]
+                taken[node, lane] += flux[node, lane]
+                slow[node, lane] += drift[node, lane] - answer[at, lane] * flux[node, lane]
+            _advance_fast(decay, fading[at], flux[node], state.memory[node], slow[node], drift[node], rest[node])
             for lane in range(lanes):
-                head[lane] += wells.thickness[cell, lane] * (state.up[cell, lane] - state.down[cell, lane])
+                rock[lane] += length[at, lane] * flux[node, lane]
+            for lane in range(lanes):
+                head[lane] += length[at, lane] * (state.up[node, lane] - state.down[node, lane])
+        if hour % DAY == DAY - 1:
+            for node in range(nodes):
+                taken[node] /= DAY
+                advance(decay[FAST:], taken[node], state.memory[node, FAST:])
         for lane in range(lanes):
-            heat = wells.number[lane] * rock[lane]
+            heat = number[lane] * rock[lane]
             season.rock_heat[lane] += heat
             season.rock_heat_gross[lane] += abs(heat)
-            pressure = max(0.0, wells.friction[lane] - wells.buoyancy[lane] * head[lane])
-            season.circulation[lane] += (
-                wells.number[lane] * wells.volume_flow[lane] * pressure / wells.pump_efficiency[lane]
-            )
+            pressure = max(0.0, friction[lane] - buoyancy[lane] * head[lane])
+            season.circulation[lane] += number[lane] * pump_flow[lane] * pressure
 
 
 @njit(cache=True, error_model="numpy")
-def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet, outlet):  # type: ignore[no-untyped-def]
+def _begin_day(decay, weight, memory, undisturbed, slow, drift):  # type: ignore[no-untyped-def]
+    """What the slow modes make of the undisturbed temperature, °C, and by how much an hour that fades without heat."""
+    lanes = len(slow)
+    for lane in range(lanes):
+        slow[lane], drift[lane] = undisturbed[lane], 0.0
+    for mode in range(FAST, len(decay)):
+        fade = (1.0 - decay[mode]) / DAY
+        for lane in range(lanes):
+            cooling = weight[mode, lane] * memory[mode, lane]
+            slow[lane] -= cooling
+            drift[lane] += fade * cooling
+
+
+@njit(cache=True, error_model="numpy")
+def _recall_fast(fading, memory, slow, drift, rest):  # type: ignore[no-untyped-def]
+    """`kernels.ground.recall` for the coming hour: the slow modes' answer and the fast ones'."""
+    lanes = len(slow)
+    for lane in range(lanes):
+        rest[lane] = slow[lane] + drift[lane]
+    for mode in range(FAST):
+        for lane in range(lanes):
+            rest[lane] -= fading[mode, lane] * memory[mode, lane]
+
+
+@njit(cache=True, error_model="numpy")
+def _advance_fast(decay, fading, flux, memory, slow, drift, rest):  # type: ignore[no-untyped-def]
+    """`kernels.ground.advance` and the next `recall` in one pass over the fast modes."""
+    lanes = len(flux)
+    for lane in range(lanes):
+        rest[lane] = slow[lane] + drift[lane]
+    for mode in range(FAST):
+        keep, add = decay[mode], 1.0 - decay[mode]
+        for lane in range(lanes):
+            y = keep * memory[mode, lane] + add * flux[lane]
+            memory[mode, lane] = y
+            rest[lane] -= fading[mode, lane] * y
+
+
+@njit(cache=True, error_model="numpy")
+def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet):  # type: ignore[no-untyped-def]
     """One hour of the plant: chooses the wells' inlet and keeps the sums."""
     for lane in range(len(outdoor)):
         air = outdoor[lane]
@@ -270,7 +335,6 @@ def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet,
         short = indoor_shortfall(shortfall[lane], unmet, plant.conductance[lane], plant.persistence[lane])
         shortfall[lane] = short
         inlet[lane] = cold
-        outlet[lane] = warm
         season.heat_demand[lane] += demand
         season.heat_pump_heat[lane] += heat
         season.heat_backup[lane] += backup
@@ -289,8 +353,8 @@ def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet,
 def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
     """Let the field rest without circulation for one step of any length; `state` is updated.
 
-    Each cell's water settles with its own wall: the equations of `kernels.coaxial` with M = 0. Heat flows evenly
-    through the step; one step for a summer of 214 days ends 0.05 K off, two equal ones 0.003 K.
+    At each node the water settles with its own surroundings: the equations of `kernels.coaxial` with M = 0. Heat flows
+    evenly through the step; one step for a summer of 214 days ends 0.05 K off, two equal ones 0.003 K.
 
     Parameters
     ----------
@@ -299,21 +363,23 @@ def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
 
     Returns
     -------
-    Mean heat flow from the rock meanwhile, W, (lane,).
+    Mean heat flow from rock and walls meanwhile, W, (lane,).
     """
-    wall, rock = np.empty(wells.flow.shape), np.zeros(wells.flow.shape)
-    for cell, at in enumerate(wells.layer):
-        recall(steps.decay[at], state.memory[cell], wells.undisturbed[cell], wall)
-        g_down, g_up, g_12 = steps.g_down[cell], steps.g_up[cell], steps.g_12[cell]
-        down_total, up_total = steps.storage_down[cell] + g_down + g_12, steps.storage_up[cell] + g_up + g_12
-        down_source = steps.storage_down[cell] * state.down[cell] + g_down * wall
-        up_source = steps.storage_up[cell] * state.up[cell] + g_up * wall
+    rest, rock = np.empty(wells.flow.shape), np.zeros(wells.flow.shape)
+    c = steps.counterflow
+    for node, at in enumerate(np.repeat(wells.column.segment, 2)):
+        recall(steps.decay, wells.weight[at], state.memory[node], wells.column.undisturbed[node], rest)
+        g_12 = 1.0 / wells.annulus_inner[at]
+        down_total = c.storage_down[at] + c.g_down[at] + g_12
+        up_total = c.storage_up[at] + c.g_up[at] + g_12
+        down_source = c.storage_down[at] * state.down[node] + c.g_down[at] * rest
+        up_source = c.storage_up[at] * state.up[node] + c.g_up[at] * rest
         determinant = down_total * up_total - g_12**2
         down = (down_source * up_total + g_12 * up_source) / determinant
         up = (up_source * down_total + g_12 * down_source) / determinant
-        flux = g_down * (wall - down) + g_up * (wall - up)
-        advance(steps.decay[at], steps.gain[at], flux, state.memory[cell], wells.undisturbed[cell], wall)
-        state.down[cell], state.up[cell] = down, up
-        rock += wells.thickness[cell] * flux
+        flux = c.g_down[at] * (rest - down) + c.g_up[at] * (rest - up)
+        advance(steps.decay, flux, state.memory[node])
+        state.down[node], state.up[node] = down, up
+        rock += 0.5 * wells.column.length[at] * flux
     state.shortfall[:] = 0.0
     return wells.number * rock

@@ -2,66 +2,86 @@
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kernels.coaxial import eliminate, sweep_down, sweep_up
-from kernels.ground import FINE, Modes, advance, recall
+from kernels.coaxial import GAUSS_POINTS, Counterflow, eliminate, sweep_down, sweep_up
+from kernels.ground import FINE, Modes, Surroundings, advance, recall
 
 Array = NDArray[np.float64]
 
 SHORTEST_STEP = 10.0
-"""Steps in which water passes through one cell. With far more of them the box scheme would ring at a front."""
+"""Steps in which water passes through one cell."""
+
+CHUNK = 1024
+"""Steps whose coefficients are held at a time."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The ground along the well, cut into cells from the top down; of one well, or with a last axis of lanes.
+    """The well from the top down, cut into cells with two nodes each; of one well, or with a last axis of lanes.
 
     Attributes
     ----------
-    thickness
-        Length of each cell, m, (cell,) or (cell, lane).
-    layer
-        Layer that each cell lies in, (cell,).
-    undisturbed
-        Undisturbed temperature at the middle of each cell, °C, as `thickness`.
+    length
+        Length of the cells of each segment, m, (segment,) or (segment, lane).
+    cells
+        Number of cells of each segment, (segment,).
+    depth, undisturbed
+        Depth (m) and undisturbed temperature (°C) of each node, (node,) or (node, lane).
     """
 
-    thickness: Array
-    layer: NDArray[np.int64]
+    length: Array
+    cells: NDArray[np.int64]
+    depth: Array
     undisturbed: Array
 
     @classmethod
     def cut(
         cls, thickness: Array, gradient: Array, surface_temperature: Array | float, cells: NDArray[np.int64]
     ) -> "Column":
-        """Cut layers of given thickness (m) and gradient (K/m), (layer,) or (layer, lane), into equal cells.
+        """Cut segments of given thickness (m) and gradient (K/m), (segment,) or (segment, lane), into equal cells.
 
-        `surface_temperature` in °C, one or (lane,); `cells` is the number of cells of each layer, (layer,).
+        `surface_temperature` in °C, one or (lane,); `cells` is the number of cells of each segment, (segment,).
         """
-        layer = np.repeat(np.arange(len(cells)), cells)
-        length = (thickness.T / cells).T[layer]
-        rise = length * gradient[layer]
-        return cls(length, layer, surface_temperature + np.cumsum(rise, axis=0) - 0.5 * rise)
+        length = (thickness.T / cells).T
+        of_cell = np.repeat(np.arange(len(cells)), cells)
+        step, rise = length[of_cell], (length * gradient)[of_cell]
+        depth, undisturbed = (
+            np.stack([np.cumsum(each, axis=0) - (1.0 - point) * each for point in GAUSS_POINTS], axis=1).reshape(
+                -1, *each.shape[1:]
+            )
+            for each in (step, rise)
+        )
+        return cls(length, cells, depth, surface_temperature + undisturbed)
+
+    def lane(self, number: int) -> "Column":
+        """One of the wells, without the axis of lanes."""
+        return Column(self.length[:, number], self.cells, self.depth[:, number], self.undisturbed[:, number])
+
+    @property
+    def segment(self) -> NDArray[np.int64]:
+        """Segment that each cell lies in, (cell,)."""
+        return np.repeat(np.arange(len(self.cells)), self.cells)
 
 
 def share_cells(thickness: Array, total: int) -> NDArray[np.int64]:
-    """Number of cells of each layer: in proportion to its thickness, two at least; about `total` together."""
-    return np.maximum(2, np.rint(total * thickness / thickness.sum()).astype(np.int64))
+    """Number of cells of each segment: in proportion to its thickness, one at least; about `total` together."""
+    return np.maximum(1, np.rint(total * thickness / thickness.sum()).astype(np.int64))
 
 
-def time_edges(change: Array, end: float, *, first: float, growth: float) -> Array:
-    """Edges of steps that are short after each change of load, then grow, and meet every change.
+def time_edges(change: Array, times: Array, *, first: float, growth: float) -> Array:
+    """Edges of steps that are short after each change of load, then grow, and meet every change and output time.
 
     Parameters
     ----------
     change
         Times at which the load changes, s, the first one 0.
-    end
-        Where the last step ends, s.
+    times
+        Output times, s, increasing; the last step ends with the last of them.
     first, growth
         A step is `first` (s) long, or `growth` times the time since the last change, whichever is more.
 
@@ -69,6 +89,7 @@ def time_edges(change: Array, end: float, *, first: float, growth: float) -> Arr
     -------
     Edges, s, (step + 1,).
     """
+    end = times[-1]
     marks = np.append(change[change < end], end)
     edges = [np.zeros(1)]
     for start, stop in itertools.pairwise(marks):
@@ -78,40 +99,46 @@ def time_edges(change: Array, end: float, *, first: float, growth: float) -> Arr
         grown = start + np.array(since[1:]) * ((stop - start) / since[-1])  # scaled to land on `stop`
         grown[-1] = stop
         edges.append(grown)
-    return np.concatenate(edges)
+    return np.union1d(np.concatenate(edges), times)
 
 
 @dataclass(frozen=True)
 class Well:
-    """One well in its ground.
+    """One well in its ground; all (segment,) but for the first two and the last.
 
     Attributes
     ----------
     column
-        The ground along the well.
-    conductivity
-        Of the rock, W/m/K, (layer,).
-    fourier_rate
-        Diffusivity of the rock over the square of the borehole's radius, α / r_b², 1/s, (layer,).
+        The well from the top down.
     flow
         Flow heat-capacity rate ρ V c, W/K.
-    annulus_wall, annulus_inner
-        Thermal resistances, m K/W.
+    surroundings
+        What lies around the annulus.
+    annulus_inner
+        Thermal resistance between the channels, m K/W.
     annulus_storage, inner_storage
-        Heat capacity of the water in each channel, J/m/K.
+        Heat capacity of each channel, J/m/K.
     annulus_down
         Whether the water goes down the annulus (and up the inner pipe) or the other way round.
     """
 
     column: Column
-    conductivity: Array
-    fourier_rate: Array
     flow: float
-    annulus_wall: float
-    annulus_inner: float
-    annulus_storage: float
-    inner_storage: float
+    surroundings: Surroundings
+    annulus_inner: Array
+    annulus_storage: Array
+    inner_storage: Array
     annulus_down: bool
+
+
+class History(NamedTuple):
+    """Temperatures, °C, of the water entering and leaving the well, (time,), and along it, (time, node)."""
+
+    inlet: Array
+    outlet: Array
+    annulus: Array
+    inner: Array
+    wall: Array
 
 
 def prescribed_load(
@@ -124,8 +151,8 @@ def prescribed_load(
     modes: Modes = FINE,
     first: float | None = None,
     growth: float = 0.002,
-) -> tuple[Array, Array]:
-    """Temperatures of the water entering and leaving a well that circulates from t = 0 on.
+) -> History:
+    """Temperatures of a well that circulates from t = 0 on.
 
     Parameters
     ----------
@@ -142,10 +169,6 @@ def prescribed_load(
         Steps after a change of load are `first` (s) long, by default a tenth of the time that the water takes through
         one cell; later ones are this share of the time since the change.
 
-    Returns
-    -------
-    Inlet and outlet temperature, °C, (time,).
-
     Raises
     ------
     ValueError
@@ -155,70 +178,90 @@ def prescribed_load(
         raise ValueError(f"the load must start at 0 and output later, got {change[0]!r} and {times[0]!r}")
     column = well.column
     if first is None:
-        transit = (well.annulus_storage + well.inner_storage) * float(column.thickness.sum()) / well.flow
-        first = transit / (SHORTEST_STEP * len(column.thickness))
-    edges = time_edges(change, float(times[-1]), first=first, growth=growth)
+        transit = float((column.length * column.cells) @ (well.annulus_storage + well.inner_storage)) / well.flow
+        first = transit / (SHORTEST_STEP * column.cells.sum())
+    edges = time_edges(change, times, first=first, growth=growth)
     steps = np.diff(edges)
-    outlet = _march(
-        steps,
-        load[np.searchsorted(change, edges[:-1] + 0.5 * steps, side="right") - 1],
-        fixed_inlet,
-        (well.flow, 1.0 / well.annulus_wall, 1.0 / well.annulus_inner, well.annulus_storage, well.inner_storage),
-        well.annulus_down,
-        (column.thickness, column.layer, column.undisturbed),
-        (well.conductivity, well.fourier_rate),
-        (modes.time_constant, modes.instant, modes.cylinder),
-    )
-    at_top = 1.5 * column.undisturbed[0] - 0.5 * column.undisturbed[1]
-    answer = np.interp(times, edges, np.append(at_top, outlet))  # the outlet never jumps, the inlet does with the load
-    just_before = load[np.searchsorted(change, times, side="left") - 1]
-    return (just_before if fixed_inlet else answer - just_before / well.flow), answer
+    loads = load[np.searchsorted(change, edges[:-1] + 0.5 * steps, side="right") - 1]
+    keep = np.searchsorted(edges, times) - 1
+    instant, weight = modes.own(well.surroundings)
+    at_wall = modes.wall(well.surroundings)
+
+    nodes = 2 * len(column.segment)
+    memory = np.zeros((nodes, len(modes.time_constant), 1))
+    down, up = (column.undisturbed[:, None].copy() for _ in range(2))
+    history = History(*np.empty((2, len(times))), *np.empty((3, len(times), nodes)))
+    for start in range(0, len(steps), CHUNK):
+        length = steps[start : start + CHUNK]
+        decay = np.exp(-np.divide.outer(length, modes.time_constant))
+        answer = instant + (1.0 - decay) @ weight  # (step, segment)
+        conductance, still = 1.0 / answer.T, np.zeros_like(answer.T)
+        stored = np.divide.outer(well.annulus_storage, length), np.divide.outer(well.inner_storage, length)
+        counterflow = eliminate(
+            length=np.broadcast_to(column.length[:, None], conductance.shape),
+            cells=column.cells,
+            flow=np.full(len(length), well.flow),
+            g_down=conductance if well.annulus_down else still,
+            g_up=still if well.annulus_down else conductance,
+            g_12=np.broadcast_to(1.0 / well.annulus_inner[:, None], conductance.shape),
+            storage_down=stored[0 if well.annulus_down else 1],
+            storage_up=stored[1 if well.annulus_down else 0],
+        )
+        by_step = Counterflow(*(np.ascontiguousarray(np.moveaxis(each, -1, 0))[..., None] for each in counterflow))
+        _march(
+            loads[start : start + CHUNK],
+            fixed_inlet,
+            well.flow,
+            by_step,
+            column.segment,
+            decay,
+            weight[..., None].swapaxes(0, 1).copy(),
+            (at_wall[0], at_wall[1].T.copy()),
+            column.undisturbed[:, None].copy(),
+            (memory, down, up),
+            keep - start,
+            history,
+        )
+    if not well.annulus_down:
+        history = history._replace(annulus=history.inner, inner=history.annulus)
+    return history
 
 
 @njit(cache=True, error_model="numpy")
-def _march(steps, loads, fixed_inlet, well, annulus_down, column, rock, modes):  # type: ignore[no-untyped-def]
-    """Outlet temperature at the end of every step, °C, (step,)."""
-    flow, g_wall, g_12, annulus_storage, inner_storage = well
-    thickness, layer, undisturbed = column
-    conductivity, fourier_rate = rock
-    tau, instant, weight = modes
-    cells, layers = len(thickness), len(conductivity)
-    m, rest, down, up, wall, flux, progress = np.empty((7, cells, 1))
-    g_down, g_up, storage_down, storage_up = np.zeros((4, cells, 1))
-    sweep, ratio, offset = np.empty((10, cells, 1)), np.empty(1), np.empty((cells + 1, 1))
-    inlet, outlet = np.empty((2, 1))
-    memory = np.zeros((cells, len(tau), 1))
-    decay, gain = np.empty((2, layers, len(tau), 1))
-    exchange = np.full((cells, 1), g_12)
-    conductance = np.empty(layers)
-    history = np.empty(len(steps))
-    for cell in range(cells):
-        m[cell, 0] = flow / thickness[cell]
-        rest[cell, 0] = down[cell, 0] = up[cell, 0] = undisturbed[cell]
-    for step in range(len(steps)):
-        length = steps[step]
-        for at in range(layers):
-            answer = instant
-            for mode in range(len(tau)):
-                passed = -np.expm1(-length * fourier_rate[at] / tau[mode])
-                decay[at, mode, 0] = 1.0 - passed
-                gain[at, mode, 0] = weight[mode] * passed / (2.0 * np.pi * conductivity[at])
-                answer += weight[mode] * passed
-            conductance[at] = 1.0 / (1.0 / g_wall + answer / (2.0 * np.pi * conductivity[at]))
-        for cell in range(cells):
-            recall(decay[layer[cell]], memory[cell], rest[cell], wall[cell])
-            if annulus_down:
-                g_down[cell, 0] = conductance[layer[cell]]
-                storage_down[cell, 0], storage_up[cell, 0] = annulus_storage / length, inner_storage / length
-            else:
-                g_up[cell, 0] = conductance[layer[cell]]
-                storage_down[cell, 0], storage_up[cell, 0] = inner_storage / length, annulus_storage / length
-        eliminate(m, g_down, g_up, exchange, storage_down, storage_up, sweep, ratio)
-        sweep_up(sweep, wall, down, up, offset, progress)
-        inlet[0] = loads[step] if fixed_inlet else (offset[0, 0] - loads[step] / flow) / (1.0 - ratio[0])
-        outlet[0] = offset[0, 0] + ratio[0] * inlet[0]
-        history[step] = outlet[0]
-        sweep_down(sweep, g_down, g_up, wall, offset, progress, inlet, outlet, down, up, flux)
-        for cell in range(cells):
-            advance(decay[layer[cell]], gain[layer[cell]], flux[cell], memory[cell], rest[cell], wall[cell])
-    return history
+def _march(loads, fixed_inlet, flow, by_step, segment, decay, weight, at_wall, undisturbed, state, keep, history):  # type: ignore[no-untyped-def]
+    """Some steps on; those of number `keep` go into `history` (the channel going down as its annulus)."""
+    memory, down, up = state
+    cells, nodes = len(segment), len(undisturbed)
+    rest, flux = np.empty((2, nodes, 1))
+    source, offset = np.empty((cells, 4, 1)), np.empty((cells + 1, 1))
+    inlet, water = np.empty(1), np.empty((2, 1))
+    for step in range(len(loads)):
+        counterflow = Counterflow(
+            by_step.g_down[step],
+            by_step.g_up[step],
+            by_step.storage_down[step],
+            by_step.storage_up[step],
+            by_step.from_top[step],
+            by_step.from_source[step],
+            by_step.carry[step],
+            by_step.pick[step],
+            by_step.slope[step],
+        )
+        for node in range(nodes):
+            recall(decay[step], weight[segment[node // 2]], memory[node], undisturbed[node], rest[node])
+        sweep_up(counterflow, segment, rest, down, up, source, offset)
+        ratio = counterflow.slope[0, 0]
+        inlet[0] = loads[step] if fixed_inlet else (offset[0, 0] - loads[step] / flow) / (1.0 - ratio)
+        sweep_down(counterflow, segment, rest, source, offset, inlet, water, down, up, flux)
+        for node in range(nodes):
+            advance(decay[step], flux[node], memory[node])
+        for time in range(np.searchsorted(keep, step), np.searchsorted(keep, step + 1)):
+            history.inlet[time] = inlet[0]
+            history.outlet[time] = offset[0, 0] + ratio * inlet[0]
+            for node in range(nodes):
+                at = segment[node // 2]
+                history.annulus[time, node], history.inner[time, node] = down[node, 0], up[node, 0]
+                wall = undisturbed[node, 0] - at_wall[0][at] * flux[node, 0]
+                for mode in range(len(decay[step])):
+                    wall -= at_wall[1][at, mode] * memory[node, mode, 0]
+                history.wall[time, node] = wall

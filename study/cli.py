@@ -71,6 +71,7 @@ def run(
     if blocks:
         rows = sum(map(len, blocks))
         say.print(f"{_plan(study)}, {len(study.uncertain)} uncertain inputs, {study.design}")
+        _warn(study, say)
         if rows < study.samples:
             say.print(f"{store}: {study.samples - rows:,} samples are there, {rows:,} to go")
         else:
@@ -104,6 +105,7 @@ def check(config: Path) -> None:
     refuse_hopeless(study)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
+    _warn(study, console)
     inputs = tuple(study.inputs)
     table = Table(box=None, pad_edge=False)
     table.add_column("key")
@@ -157,6 +159,13 @@ def well(case: Path, output: Path | None) -> None:
 
 def _plan(study: "Study") -> str:
     return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
+
+
+def _warn(study: "Study", say: Console) -> None:
+    from study.simulation import warnings
+
+    for text in warnings(study):
+        say.print(f"warning: {text}")
 
 
 def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:

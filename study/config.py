@@ -15,13 +15,16 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, Field, StrictInt, field_validator, model_validator
+from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator, model_validator
+from scipy.spatial import KDTree
 
+from study.csv_file import read_column
 from study.distributions import Input
 from study.errors import ConfigError
+from study.problems import first_problem, refuse
 from study.quantity import Quantity, short
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
-from study.well_case import Fluid, Well, WellCase, first_problem, geometry_problem, load_well_case, refuse
+from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
 
 __all__ = [
     "ConfigError",
@@ -56,12 +59,58 @@ class StudyWell(Well[Input]):
     flow_rate: Annotated[Input, Quantity("m^3/h", ge=1, le=200, description="flow rate of each well")]
 
 
-class WellField(Section):
-    """A rectangular grid of equal wells."""
+MOST_WELLS = 1000
+CLOSEST = 3.0
+"""Wells nearer to each other than this, m, are refused."""
 
-    rows: Annotated[StrictInt, Field(ge=1, le=50)]
-    columns: Annotated[StrictInt, Field(ge=1, le=50)]
-    spacing: Annotated[Input, Quantity("m", ge=3, le=1000, description="distance between neighbouring wells")]
+Metres = Annotated[float, Quantity("m", ge=-1e5, le=1e5, description="coordinate of a well")]
+
+
+class WellField(Section):
+    """Where the wells stand: a rectangular grid, or the coordinates of each."""
+
+    rows: Annotated[StrictInt, Field(ge=1, le=30)] | None = None
+    columns: Annotated[StrictInt, Field(ge=1, le=30)] | None = None
+    spacing: (
+        Annotated[Input, Quantity("m", ge=CLOSEST, le=1000, description="distance between neighbouring wells")] | None
+    ) = None
+    coordinates: Annotated[tuple[tuple[Metres, Metres], ...], Field(min_length=1, max_length=MOST_WELLS)] | None = None
+
+    @field_validator("coordinates", mode="before")
+    @classmethod
+    def _from_file(cls, raw: Any, info: ValidationInfo) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        if set(raw) != {"file", "unit"} or not all(isinstance(value, str) for value in raw.values()):
+            raise ValueError("allowed: a list of [x, y], or a mapping with file (of columns x and y) and unit")
+        folder = (info.context or {}).get("folder") or Path()
+        return list(
+            zip(
+                *([f"{value!r} {raw['unit']}" for value in read_column(folder, raw["file"], axis)] for axis in "xy"),
+                strict=True,
+            )
+        )
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Self:
+        grid = (self.rows, self.columns, self.spacing)
+        if (self.coordinates is None) == (None in grid) or (self.coordinates and grid != (None, None, None)):
+            raise ValueError("give either rows, columns and spacing, or coordinates")
+        if self.coordinates and len(self.coordinates) > 1:
+            distance, _ = KDTree(self.coordinates).query(self.coordinates, k=2)
+            if (nearest := distance[:, 1].min()) < CLOSEST:
+                first, second = np.argsort(distance[:, 1], kind="stable")[:2] + 1
+                raise ValueError(
+                    f"coordinates: wells {first} and {second} are {nearest:.3g} m apart; allowed: {CLOSEST:g} m or more"
+                )
+        return self
+
+    @property
+    def places(self) -> tuple[tuple[float, float], ...]:
+        """Coordinates of the wells: m, or in a grid over the spacing."""
+        if self.coordinates is not None:
+            return self.coordinates
+        return tuple((float(x), float(y)) for y in range(self.rows or 0) for x in range(self.columns or 0))
 
 
 CONDUCTIVITY = Quantity("W/m/K", ge=0.3, le=10, description="thermal conductivity of the rock")
@@ -407,7 +456,8 @@ def _walk_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
         elif section:
             many = any(get_origin(part) is tuple for part in parts)
-            for place in (f"{name}.{n}." for n in range(MOST_LAYERS)) if many else (f"{name}.",):
+            most = next((part.max_length for part in parts if hasattr(part, "max_length")), 0)
+            for place in (f"{name}.{n}." for n in range(most)) if many else (f"{name}.",):
                 yield from _walk_keys(section, f"{prefix}{place}")
 
 

@@ -19,7 +19,6 @@ A distribution that can leave the range of its key is refused if it is bounded, 
 an unbounded one may leave the range: rows drawn there fail, and the ensemble says so.
 """
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from scipy import stats
 
+from study.csv_file import MOST_VALUES, read_column
 from study.quantity import Quantity, convert, to_text
 
 _VALUES, _LOCATION, _WIDTH = "values", "location", "width"
@@ -50,8 +50,6 @@ _PARAMETERS = {
     "constant": {"value": _LOCATION},
 }
 PARAMETER_NAMES = ("distribution", "source", *dict.fromkeys(name for names in _PARAMETERS.values() for name in names))
-MOST_VALUES = 100_000
-MOST_BYTES = 20_000_000
 
 
 @cache
@@ -123,7 +121,9 @@ class Input:
         parameters = {name: given[name] for name in _PARAMETERS[kind] if name in given}
         source = given.get("source")
         if kind == "empirical":
-            values = _column(folder or Path(), **parameters)
+            values = read_column(folder or Path(), parameters["file"], parameters["column"])
+            if len(values) < 2:
+                raise ValueError(f"{parameters['file']!r} has {len(values)} values; allowed: 2 to {MOST_VALUES}")
             source = source or f"{parameters['file']}, column {parameters['column']}"
             kind, parameters = "choice", {"values": convert(values, parameters["unit"], quantity.unit)}
         _check_parameters(kind, parameters)
@@ -267,38 +267,3 @@ def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
             len(probabilities) != len(values) or abs(math.fsum(probabilities) - 1) > 1e-9
         ):
             raise ValueError("allowed: one probability for each of the values, with the sum 1")
-
-
-def _column(folder: Path, *, file: str, column: str, unit: str) -> list[float]:  # noqa: ARG001 (one key of the file)
-    """Return the numbers of one column of a CSV file; ValueError, in words for the user, when it cannot be read."""
-    path = folder / file
-    try:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
-            raise ValueError(
-                f"{file[:100]!r} leads elsewhere; allowed: a file beside the study file, or in a folder there"
-            )
-        if not path.is_file():
-            raise ValueError(f"there is no file {file!r} beside the study file")
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"{file!r} is too large; allowed: at most {MOST_BYTES // 1_000_000} MB")
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.DictReader(lines)
-            if column not in (rows.fieldnames or ()):
-                names = ", ".join(map(repr, (rows.fieldnames or ())[:10]))
-                raise ValueError(f"{file!r} has no column {column!r}; it has {names or 'none'}")
-            values = [_number(row[column], file=file, line=rows.line_num) for row in rows]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{file!r} cannot be read as a CSV file in UTF-8: {error}") from error
-    if not 2 <= len(values) <= MOST_VALUES:
-        raise ValueError(f"{file!r} has {len(values)} values; allowed: 2 to {MOST_VALUES}")
-    return values
-
-
-def _number(text: str | None, *, file: str, line: int) -> float:
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{file!r}, line {line}: {(text or '')[:40]!r} is not a number")
-    return value

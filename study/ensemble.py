@@ -36,7 +36,10 @@ FORMAT = 1
 RECEIPTS = "receipts"
 CODE = (
     "kernels",
-    *(f"study/{name}.py" for name in ("config", "distributions", "quantity", "sampling", "simulation", "well_case")),
+    *(
+        f"study/{name}.py"
+        for name in ("config", "distributions", "fluid", "quantity", "sampling", "simulation", "well_case", "wells")
+    ),
 )
 PACKAGES = ("hotland", "numba", "numpy", "ray", "scipy", "xarray", "zarr")
 
@@ -95,6 +98,10 @@ VARIABLES: dict[str, dict[str, Any]] = {
     ),
     "outlet_temperature_mean": _variable(
         "degC", "mean temperature of the water leaving the wells", cell_methods="winter: mean"
+    ),
+    "coldest_well_penalty": _variable("K", "ground at the coldest well colder than at the mean, equal heat from all"),
+    "loop_temperature_mean": _variable(
+        "degC", "mean temperature of the water entering and leaving the wells", cell_methods="winter: mean"
     ),
     "outdoor_temperature_mean": _variable("degC", "mean outdoor temperature", cell_methods="winter: mean", **_AIR),
     "outdoor_temperature_min": _variable("degC", "lowest outdoor temperature", cell_methods="winter: minimum", **_AIR),

@@ -130,6 +130,7 @@ def annotations(field: FieldInfo) -> list[Any]:
     parts = [field.annotation, *field.metadata]
     for part in parts:  # grows on the way
         parts.extend(get_args(part))
+        parts.extend(part.metadata if isinstance(part, FieldInfo) else [])
     return parts
 
 

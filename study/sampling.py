@@ -92,6 +92,16 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
         for layer in range(20)
         for name in ("thickness", "conductivity", "volumetric_heat_capacity", "geothermal_gradient")
     ),
+    *(
+        f"well.{wall}.sections.{section}.{name}"
+        for wall in ("casing", "grout", "inner_pipe")
+        for section in range(5)
+        for name in ("length", "conductivity", "volumetric_heat_capacity")
+    ),
+    "fluid.temperature",
+    "fluid.mass_fraction",
+    "well.casing.roughness",
+    "well.inner_pipe.roughness",
 )
 
 

@@ -4,6 +4,7 @@ A row depends on the study and its index alone. Rows are computed `kernels.LANES
 up with copies of its last row.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,29 +12,35 @@ from numpy.typing import NDArray
 
 from kernels import LANES, weather
 from kernels.carbon import CarbonAccount, electricity_factor
-from kernels.coaxial import Fluid, Pipes, friction_pressure_drop, thermal_resistances
-from kernels.ground import HOURLY, rectangular_field
+from kernels.field import Interaction
+from kernels.ground import HOUR, HOURLY, YEAR
 from kernels.operation import (
     GRAVITY,
-    HOUR,
     Plant,
     Season,
+    Steps,
     Wells,
     heating_season,
+    mean_cooling,
     prepare_steps,
     summer_rest,
     undisturbed_state,
 )
-from kernels.well import Column, share_cells
+from kernels.pipes import friction_pressure_drop
+from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
+from study.fluid import flow_problem, flow_warnings, fluid_problem
 from study.sampling import sample_inputs
+from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, with_fluid
 
 Array = NDArray[np.float64]
-Inputs = dict[str, Array]
 
-CELLS = 16
-"""Cells along a well in a study; `docs/physics.md` shows what their number costs."""
+CELLS = 6
+"""Cells along a well in a study, two nodes each; `docs/physics.md` shows what their number costs."""
+
+FIRST_GUESS = 20.0
+"""Temperature of a medium's properties before that of its loop is known, °C."""
 
 RESTS = 2
 """Steps of a summer (`kernels.operation.summer_rest`)."""
@@ -90,6 +97,17 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
     return Results({**values, **{key: inputs[key] for key in study.uncertain}, "status": status}, reasons)
 
 
+def warnings(study: Study) -> list[str]:
+    """What is weak about the flow in the wells, and in how many of the first samples."""
+    rows = np.arange(min(study.samples, 1024))
+    inputs = sample_inputs(study, rows)
+    with np.errstate(all="ignore"):
+        known = with_fluid(inputs, study.fluid.medium, np.full(len(rows), FIRST_GUESS))
+        found = flow_warnings(*hydraulics(known))
+    shares = {text: np.broadcast_to(weak, len(rows)).mean() for text, weak in found.items()}
+    return [f"{share:.2g} of the samples: {text}" if share < 1 else text for text, share in shares.items() if share > 0]
+
+
 def refuse_hopeless(study: Study) -> None:
     """Raise ConfigError when the study's own numbers make all of its first samples fail, before any is computed."""
     rows = np.arange(min(study.samples, LANES))
@@ -107,95 +125,96 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
     names = ("design_outdoor_temperature", "balance_temperature", "indoor_temperature")
     supply = ("supply_temperature_design", "supply_temperature_mild")
     for section, problems in (
-        ("well", geometry_problem(**_pipe_sizes(inputs))),
+        ("well", geometry_problem(**pipe_sizes(inputs))),
         ("building", building_problem(**{name: inputs[f"building.{name}"] for name in names})),
         ("heat_pump", supply_problem(**{name: inputs[f"heat_pump.{name}"] for name in supply})),
     ):
         for row, problem in enumerate(problems):
             if problem:
                 reasons.setdefault(row, f"{section}: {problem}")
-    per_second = _fourier_rate(study, inputs)
-    shortest, longest = HOURLY.fourier_number[[0, -1]] / [3.0, 1.0]  # below the fit the error grows slowly
-    fits = (per_second * HOUR >= shortest) & (per_second * study.winters * 8760 * HOUR <= longest)
-    for row in np.flatnonzero(~fits.all(axis=0)).tolist():
-        reasons.setdefault(
-            row, "well.borehole_diameter: too wide for hourly steps in this rock, or too narrow for this life"
+    if study.fluid.medium is not None:
+        problem = functools.partial(
+            fluid_problem, study.fluid.medium, mass_fraction=inputs.get("fluid.mass_fraction", 0.0)
         )
-    thickness = _layer_thickness(study, inputs)
-    for row in np.flatnonzero(~(thickness[-1] > 0)).tolist():
+        lowest = inputs["heat_pump.minimum_inlet_temperature"]
+        for what, temperature in (
+            ("fluid", inputs.get("fluid.temperature", np.full(lowest.shape, np.nan))),
+            ("heat_pump: at minimum_inlet_temperature the fluid's", lowest),
+        ):
+            for row, text in enumerate(problem(temperature=temperature)):
+                if text:
+                    reasons.setdefault(row, f"{what}: {text}" if what == "fluid" else f"{what} {text}")
+    with np.errstate(all="ignore"):
+        known = with_fluid(inputs, study.fluid.medium, np.full(len(inputs["well.depth"]), FIRST_GUESS))
+        flow_rate, pipes, fluid = hydraulics(known)
+        for row, text in enumerate(flow_problem(flow_rate, pipes, fluid)):
+            if text:
+                reasons.setdefault(row, f"well.flow_rate: {text}")
+    for row in np.flatnonzero(~(_layers_above(study, inputs) < inputs["well.depth"])).tolist():
         reasons.setdefault(row, "rock.layers: the layers above the last reach below the well")
     return reasons
 
 
-def _pipe_sizes(inputs: Inputs) -> Inputs:
-    return {
-        "borehole_diameter": inputs["well.borehole_diameter"],
-        "casing_outer_diameter": inputs["well.casing.outer_diameter"],
-        "casing_wall": inputs["well.casing.wall"],
-        "inner_pipe_outer_diameter": inputs["well.inner_pipe.outer_diameter"],
-        "inner_pipe_wall": inputs["well.inner_pipe.wall"],
-    }
-
-
-def _layer_thickness(study: Study, inputs: Inputs) -> Array:
-    """Thickness of each layer of rock within the well's depth, m, (layer, lane)."""
-    depth = inputs["well.depth"]
+def _layers_above(study: Study, inputs: Inputs) -> Array:
+    """Depth at which the last layer of rock begins, m, (lane,)."""
     upper = [inputs[f"rock.layers.{n}.thickness"] for n in range(len(study.rock.layers or [None]) - 1)]
-    return np.stack([*upper, depth - sum(upper, np.zeros_like(depth))])
+    return sum(upper, np.zeros_like(inputs["well.depth"]))
 
 
-def _layer_property(study: Study, inputs: Inputs, name: str, whole: str) -> Array:
-    """A property of each layer, (layer, lane): the layer's own, or else that of the whole rock."""
-    count = len(study.rock.layers or [None])
-    return np.stack([inputs.get(f"rock.layers.{n}.{name}", inputs[whole]) for n in range(count)])
+@functools.lru_cache(maxsize=8)
+def _interaction(places: tuple[tuple[float, float], ...]) -> Interaction:
+    return Interaction.of(np.array(places))
 
 
-def _fourier_rate(study: Study, inputs: Inputs) -> Array:
-    """Diffusivity of each layer over the square of the borehole's radius, 1/s, (layer, lane)."""
-    conductivity = _layer_property(study, inputs, "conductivity", "rock.conductivity")
-    heat_capacity = _layer_property(study, inputs, "volumetric_heat_capacity", "rock.volumetric_heat_capacity") * 1e6
-    return conductivity / heat_capacity / (inputs["well.borehole_diameter"] / 2) ** 2
-
-
-def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> Wells:
-    flow_rate = inputs["well.flow_rate"] / HOUR
-    fluid = Fluid(*(inputs[f"fluid.{name}"] for name in ("density", "heat_capacity", "conductivity", "viscosity")))
-    pipes = Pipes.of_sizes(
-        **_pipe_sizes(inputs),
-        inner_pipe_conductivity=inputs["well.inner_pipe.conductivity"],
-        casing_conductivity=inputs["well.casing.conductivity"],
-        grout_conductivity=inputs["well.grout.conductivity"],
+def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Wells, Array]:
+    """The wells, and what is to be added to their modes' weights for the coldest one, m K/W, (segment, mode, lane)."""
+    arrays = WellArrays.of(inputs, cells)
+    shape = arrays.conductivity.shape
+    instant, own = HOURLY.own(arrays.surroundings)
+    interaction = _interaction(study.field.places)
+    spacing = inputs.get("field.spacing", np.ones(1))
+    per_time = 4.0 * arrays.diffusivity / spacing**2
+    per_flux = 1.0 / (2.0 * np.pi * arrays.conductivity)
+    length = arrays.column.length * arrays.column.cells[:, None]
+    coldest = (
+        (interaction.each(per_time * study.winters * YEAR) * (length * per_flux)[..., None]).sum(axis=0).argmax(-1)
     )
-    annulus_wall, annulus_inner = thermal_resistances(flow_rate, pipes, fluid)
-    per_volume = fluid.density * fluid.heat_capacity
-    channels = [per_volume * pipes.annulus_area, per_volume * pipes.inner_area]
-    down, up = channels if study.well.flow_direction == "annulus_down" else channels[::-1]
+    four_alpha_t = np.multiply.outer(HOURLY.times, per_time)
+    mean = interaction.mean(four_alpha_t)
+    more = interaction.one(four_alpha_t, coldest) - mean
 
-    gradient = _layer_property(study, inputs, "geothermal_gradient", "geothermal_gradient") / 1e3
-    column = Column.cut(_layer_thickness(study, inputs), gradient, inputs["surface_temperature"], cells)
-    distance, count = rectangular_field(study.field.rows, study.field.columns)
-    ratio = inputs["field.spacing"] / pipes.borehole_radius
-    neighbours = np.stack([HOURLY.neighbours(distance * each, count) for each in ratio], axis=-1)
-    lane = np.ones_like(flow_rate)
+    def weights(values: Array) -> Array:
+        return np.ascontiguousarray(values.reshape(-1, *shape).swapaxes(0, 1))
+
+    def neighbours(response: Array) -> Array:
+        return weights(HOURLY.of((response * per_flux).reshape(len(HOURLY.times), -1)))
+
+    channels = [arrays.annulus_storage, arrays.inner_storage]
+    annulus_down = study.well.flow_direction == "annulus_down"
+    down, up = channels if annulus_down else channels[::-1]
+    fluid = arrays.fluid
     return Wells(
-        number=lane * study.field.rows * study.field.columns,
-        flow=per_volume * flow_rate,
-        annulus_wall=annulus_wall,
-        annulus_inner=annulus_inner,
+        column=arrays.column,
+        number=np.full(shape[1], float(len(study.field.places))),
+        flow=arrays.flow,
+        annulus_inner=arrays.resistances.annulus_inner,
         storage_down=down,
         storage_up=up,
-        annulus_down=lane * (study.well.flow_direction == "annulus_down"),
-        thickness=column.thickness,
-        undisturbed=column.undisturbed,
-        layer=column.layer,
-        conductivity=_layer_property(study, inputs, "conductivity", "rock.conductivity"),
-        fourier_rate=_fourier_rate(study, inputs),
-        weight=HOURLY.cylinder[:, None] + neighbours,
-        friction=friction_pressure_drop(flow_rate, inputs["well.depth"], pipes, fluid),
+        annulus_down=annulus_down,
+        instant=instant.reshape(shape),
+        weight=weights(own) + neighbours(mean),
+        friction=friction_pressure_drop(
+            arrays.flow_rate,
+            inputs["well.depth"],
+            arrays.pipes,
+            fluid,
+            casing_roughness=inputs["well.casing.roughness"],
+            inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
+        ),
         buoyancy=GRAVITY * fluid.density * inputs["fluid.thermal_expansion"],
         pump_efficiency=inputs["circulation.pump_efficiency"],
-        volume_flow=flow_rate,
-    )
+        volume_flow=arrays.flow_rate,
+    ), neighbours(more)
 
 
 def _capacity(inputs: Inputs, section: str) -> Array:
@@ -241,18 +260,43 @@ def _climate(study: Study) -> weather.Season:
 
 
 def _cells(study: Study) -> NDArray[np.int64]:
-    """Cells of each layer of rock: the same for all rows, shared out where every input has its median."""
+    """Cells of each segment: the same for all rows, shared out where every input has its median."""
     median = {
         key: item.quantile(np.array([0.5])) if item.uncertain else np.array([item.value])
         for key, item in study.inputs.items()
     }
-    return share_cells(np.maximum(_layer_thickness(study, median)[:, 0], 0.0), CELLS)
+    return share_cells(np.maximum(segments(median)[:, 0], 0.0), CELLS)
+
+
+@dataclass(frozen=True)
+class _Life:
+    """What a group of lanes goes through: wells, plant, steps and winters."""
+
+    wells: Wells
+    coldest: Array
+    plant: Plant
+    hourly: Steps
+    resting: Steps
+
+    @classmethod
+    def of(cls, study: Study, inputs: Inputs) -> "_Life":
+        wells, coldest = _wells(study, inputs, _cells(study))
+        rest = _rest(study) / RESTS
+        return cls(
+            wells,
+            coldest,
+            _plant(inputs),
+            prepare_steps(wells, HOUR, daily=True),
+            prepare_steps(wells, max(rest, HOUR)),
+        )
+
+
+def _rest(study: Study) -> float:
+    """Length of a summer, s."""
+    return (8760 - 24 * study.season.days) * HOUR
 
 
 def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> dict[str, Array]:
-    wells, plant = _wells(study, inputs, _cells(study)), _plant(inputs)
-    hours = 24 * study.season.days
-    rest = (8760 - hours) * HOUR
     of_winters, of_days = weather.innovations(study.seed, rows, winters=study.winters, days=study.season.days)
     offsets = weather.winter_offsets(
         of_winters,
@@ -261,31 +305,51 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
         warming=inputs["climate.warming"],
     )
     climate = _climate(study)
-    hourly, resting = prepare_steps(wells, HOUR), prepare_steps(wells, max(rest / RESTS, HOUR))
+
+    def outdoor(winter: int) -> Array:
+        chosen = slice(winter, winter + 1)
+        return weather.winter_temperatures(climate, of_days[chosen], offsets[chosen])[0]
+
+    inputs = with_fluid(inputs, study.fluid.medium, np.full(len(rows), FIRST_GUESS))
+    life = _Life.of(study, inputs)
+    if study.fluid.medium is not None and study.fluid.temperature is None:
+        first = heating_season(undisturbed_state(life.wells), life.wells, life.hourly, life.plant, outdoor(0))
+        inputs = with_fluid(inputs, study.fluid.medium, _loop_temperature(life.wells, first, len(outdoor(0))))
+        life = _Life.of(study, inputs)
+    wells, rest = life.wells, _rest(study)
     state = undisturbed_state(wells)
     seasons: list[Season] = []
+    penalties: list[Array] = []
     water = [_heat_in_water(wells, state.down, state.up)]
     rock = np.zeros(len(rows))
     for winter in range(study.winters):
-        outdoor = weather.winter_temperatures(climate, of_days[winter : winter + 1], offsets[winter : winter + 1])[0]
-        seasons.append(heating_season(state, wells, hourly, plant, outdoor))
+        seasons.append(heating_season(state, wells, life.hourly, life.plant, outdoor(winter)))
         rock += seasons[-1].rock_heat
+        penalties.append(mean_cooling(state, wells, life.coldest))
         for _ in range(RESTS if rest > 0 else 0):
-            rock += summer_rest(state, wells, resting) * rest / RESTS / HOUR
+            rock += summer_rest(state, wells, life.resting) * rest / RESTS / HOUR
     water.append(_heat_in_water(wells, state.down, state.up))
     season = Season(*(np.stack(values) for values in zip(*seasons, strict=True)))
     stored = water[1] - water[0]
     gross = season.rock_heat_gross.sum(axis=0) + np.abs(water[0])
     imbalance = np.abs(rock - season.heat_extracted.sum(axis=0) - stored) / gross
-    return {"energy_imbalance": imbalance} | {
-        name: np.ascontiguousarray(value.T) for name, value in _outputs(study, inputs, season, hours).items()
-    }
+    outputs = _outputs(study, inputs, season, 24 * study.season.days)
+    outputs["coldest_well_penalty"] = np.maximum(np.stack(penalties), 0.0)  # the fit of the modes may miss zero
+    outputs["loop_temperature_mean"] = _loop_temperature(wells, season, 24 * study.season.days)
+    return {"energy_imbalance": imbalance} | {name: np.ascontiguousarray(value.T) for name, value in outputs.items()}
+
+
+def _loop_temperature(wells: Wells, season: Season, hours: int) -> Array:
+    """Mean of the water entering and leaving the wells over a season, °C, (…, lane)."""
+    outlet = season.outlet_sum / hours
+    return outlet - 0.5 * season.heat_extracted / (hours * wells.number * wells.flow)
 
 
 def _heat_in_water(wells: Wells, down: Array, up: Array) -> Array:
-    """Heat in the water of all wells, above 0 °C, Wh, (lane,)."""
-    per_length = wells.storage_down * down + wells.storage_up * up
-    return wells.number * (wells.thickness * per_length).sum(axis=0) / HOUR
+    """Heat in the channels of all wells, above 0 °C, Wh, (lane,)."""
+    at = np.repeat(wells.column.segment, 2)
+    per_length = wells.storage_down[at] * down + wells.storage_up[at] * up
+    return wells.number * (0.5 * wells.column.length[at] * per_length).sum(axis=0) / HOUR
 
 
 def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs:
@@ -307,7 +371,7 @@ def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs
         * inputs["carbon.refrigerant_leakage"]
         * inputs["carbon.refrigerant_warming_potential"]
     )
-    embodied = study.field.rows * study.field.columns * inputs["carbon.embodied_per_well"] / inputs["carbon.lifetime"]
+    embodied = len(study.field.places) * inputs["carbon.embodied_per_well"] / inputs["carbon.lifetime"]
     account = CarbonAccount(
         baseline=delivered * 3.6 * inputs["carbon.baseline_factor"] / (1.0 - inputs["carbon.network_loss"]),
         electricity=electricity * grid * (1.0 - inputs["carbon.green_power_share"]),

@@ -1,16 +1,29 @@
 """A well case: one well, no uncertainty, from its file to temperatures over time."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
-from kernels.coaxial import Fluid, Pipes, thermal_resistances
-from kernels.well import Column, Well, prescribed_load, share_cells
+from kernels.well import Column, History, Well, prescribed_load, share_cells
 from study.config import WellCase
+from study.errors import ConfigError
+from study.fluid import flow_problem, fluid_problem
+from study.reading import Section
+from study.wells import Inputs, WellArrays, hydraulics, segments, with_fluid
 
-CELLS = 100
+Array = NDArray[np.float64]
+
+CELLS = 20
+FIRST_GUESS = 20.0
+WELL_ENOUGH = 0.5
+MOST_REPEATS = 10
+"""A medium's properties are those of its loop's mean temperature, within so many kelvin or after so many attempts."""
+
 DAY = 86400.0
 
 
@@ -20,78 +33,137 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     Returns
     -------
     Dataset over `time` (days since circulation began) with `inlet_temperature` and `outlet_temperature` (degC) and
-    `heat_rate` (kW), and the thermal resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W).
+    `heat_rate` (kW), and the thermal resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W). Where
+    the case asks for `depths`, also `annulus_temperature`, `inner_temperature` and `wall_temperature` (degC, the last of
+    the borehole wall) over `time` and `depth` (m).
     """
-    well = case.well
-    fluid = Fluid(
-        *(np.asarray(getattr(case.fluid, name)) for name in ("density", "heat_capacity", "conductivity", "viscosity"))
+    numbers = _inputs(case)
+    medium, temperature = case.fluid.medium, numbers.get("fluid.temperature", np.array([FIRST_GUESS]))
+    for _ in range(MOST_REPEATS):
+        inputs = with_fluid(numbers, medium, temperature)
+        _refuse_flow(case, inputs)
+        arrays, history = _run(case, inputs)
+        loop = np.array([0.5 * (history.inlet + history.outlet).mean()])
+        if medium is None or case.fluid.temperature is not None or abs(loop - temperature) < WELL_ENOUGH:
+            break
+        temperature = loop
+    column, flow = arrays.column.lane(0), float(arrays.flow[0])
+    variables = {
+        "inlet_temperature": ("time", history.inlet, "degC", "water entering the well"),
+        "outlet_temperature": ("time", history.outlet, "degC", "water leaving the well"),
+        "heat_rate": ("time", flow * (history.outlet - history.inlet) / 1e3, "kW", "heat taken from the well"),
+    }
+    for name, values, meaning in (
+        ("annulus_wall_resistance", arrays.resistances.annulus_wall, "annulus to borehole wall, mean over the depth"),
+        ("annulus_inner_resistance", arrays.resistances.annulus_inner, "annulus to inner pipe, mean over the depth"),
+    ):
+        mean = np.average(values[:, 0], weights=column.length * column.cells)
+        variables[name] = ((), mean, "m K W-1", meaning)
+    coordinates = {"time": ("time", np.array(case.times), {"units": "d", "long_name": "time since circulation began"})}
+    if case.depths is not None:
+        depth = np.array(case.depths)
+        tops = (
+            [history.inlet, history.outlet]
+            if case.well.flow_direction == "annulus_down"
+            else [history.outlet, history.inlet]
+        )
+        for name, values, meaning in (
+            ("annulus_temperature", _water_along(column, history.annulus, tops[0], depth), "water in the annulus"),
+            ("inner_temperature", _water_along(column, history.inner, tops[1], depth), "water in the inner pipe"),
+            ("wall_temperature", _wall_along(column, history.wall, depth), "borehole wall"),
+        ):
+            variables[name] = (("time", "depth"), values, "degC", meaning)
+        coordinates["depth"] = ("depth", depth, {"units": "m", "long_name": "depth", "positive": "down"})
+    return xr.Dataset(
+        {
+            name: (dims, values, {"units": units, "long_name": long_name})
+            for name, (dims, values, units, long_name) in variables.items()
+        },
+        coords=coordinates,
     )
-    pipes = Pipes.of_sizes(
-        borehole_diameter=np.asarray(well.borehole_diameter),
-        casing_outer_diameter=np.asarray(well.casing.outer_diameter),
-        casing_wall=np.asarray(well.casing.wall),
-        inner_pipe_outer_diameter=np.asarray(well.inner_pipe.outer_diameter),
-        inner_pipe_wall=np.asarray(well.inner_pipe.wall),
-        casing_conductivity=np.asarray(well.casing.conductivity),
-        grout_conductivity=np.asarray(well.grout.conductivity),
-        inner_pipe_conductivity=np.asarray(well.inner_pipe.conductivity),
-    )
-    flow_rate = np.asarray(well.flow_rate / 3600.0)
-    annulus_wall, annulus_inner = thermal_resistances(flow_rate, pipes, fluid)
-    per_volume = fluid.density * fluid.heat_capacity
 
-    bottom = np.minimum(np.cumsum([layer.thickness for layer in case.ground.layers]), well.depth)
-    bottom[-1] = well.depth
-    thickness = np.diff(bottom, prepend=0.0)
-    layers = [layer for layer, metres in zip(case.ground.layers, thickness, strict=True) if metres > 0]
-    thickness = thickness[thickness > 0]
-    gradient = np.array([layer.geothermal_gradient for layer in layers]) / 1e3
-    conductivity = np.array([layer.conductivity for layer in layers])
-    heat_capacity = np.array([layer.volumetric_heat_capacity for layer in layers]) * 1e6
-    cells = share_cells(thickness, CELLS)
-    column = Column.cut(thickness, gradient, case.ground.surface_temperature, cells)
 
+def _refuse_flow(case: WellCase, inputs: Inputs) -> None:
+    """Raise ConfigError for a fluid or a flow of which nothing is known."""
+    medium, problems = case.fluid.medium, []
+    if medium is not None:
+        state = {
+            name: inputs[f"fluid.{name}"] for name in ("temperature", "mass_fraction") if f"fluid.{name}" in inputs
+        }
+        problems = [
+            f"fluid: at a mean of {state['temperature'][0]:.1f} degC in the loop: {problem}"
+            for problem in fluid_problem(medium, **state)
+            if problem
+        ]
+    problems += [f"well.flow_rate: {problem}" for problem in flow_problem(*hydraulics(inputs)) if problem]
+    if problems:
+        raise ConfigError(problems[0])
+
+
+def _run(case: WellCase, inputs: Inputs) -> tuple[WellArrays, History]:
+    thickness = segments(inputs)[:, 0]
+    arrays = WellArrays.of(inputs, share_cells(thickness, CELLS))
     load, fixed_inlet = case.load, case.load.inlet_temperature is not None
     if load.schedule is not None:
         change, values = np.array(load.schedule).T
     else:
         change, values = np.zeros(1), np.array([load.inlet_temperature if fixed_inlet else load.heat_rate], dtype=float)
-    flow = per_volume * flow_rate
-    inlet, outlet = prescribed_load(
+    history = prescribed_load(
         Well(
-            column=column,
-            conductivity=conductivity,
-            fourier_rate=conductivity / heat_capacity / pipes.borehole_radius**2,
-            flow=float(flow),
-            annulus_wall=float(annulus_wall),
-            annulus_inner=float(annulus_inner),
-            annulus_storage=float(per_volume * pipes.annulus_area),
-            inner_storage=float(per_volume * pipes.inner_area),
-            annulus_down=well.flow_direction == "annulus_down",
+            column=arrays.column.lane(0),
+            flow=float(arrays.flow[0]),
+            surroundings=arrays.surroundings,
+            annulus_inner=arrays.resistances.annulus_inner[:, 0],
+            annulus_storage=arrays.annulus_storage[:, 0],
+            inner_storage=arrays.inner_storage[:, 0],
+            annulus_down=case.well.flow_direction == "annulus_down",
         ),
         change=change * DAY,
         load=values if fixed_inlet else values * 1e3,
         fixed_inlet=fixed_inlet,
         times=np.array(case.times) * DAY,
     )
-    return xr.Dataset(
-        {
-            "inlet_temperature": ("time", inlet, {"units": "degC", "long_name": "water entering the well"}),
-            "outlet_temperature": ("time", outlet, {"units": "degC", "long_name": "water leaving the well"}),
-            "heat_rate": (
-                "time",
-                flow * (outlet - inlet) / 1e3,
-                {"units": "kW", "long_name": "heat taken from the well"},
-            ),
-            "annulus_wall_resistance": (
-                (),
-                annulus_wall,
-                {"units": "m K W-1", "long_name": "annulus to borehole wall"},
-            ),
-            "annulus_inner_resistance": ((), annulus_inner, {"units": "m K W-1", "long_name": "annulus to inner pipe"}),
-        },
-        coords={"time": ("time", np.array(case.times), {"units": "d", "long_name": "time since circulation began"})},
-    )
+    return arrays, history
+
+
+def _water_along(column: Column, at_nodes: Array, at_top: Array, depth: Array) -> Array:
+    """Temperature of a channel at some depths, (time, depth), from that at its nodes and at the top."""
+    places, values = np.append(0.0, column.depth), np.column_stack([at_top, at_nodes])
+    return PchipInterpolator(places, values, axis=1, extrapolate=True)(depth)
+
+
+def _wall_along(column: Column, at_nodes: Array, depth: Array) -> Array:
+    """Temperature of the borehole wall, (time, depth), from that at the nodes of the same segment: it jumps between."""
+    of_node = np.repeat(column.segment, 2)
+    bottom = np.cumsum(column.length * column.cells)
+    of_depth = np.minimum(np.searchsorted(bottom, depth), len(bottom) - 1)
+    answer = np.empty((len(at_nodes), len(depth)))
+    for segment in np.unique(of_depth):
+        within = of_node == segment
+        spline = PchipInterpolator(column.depth[within], at_nodes[:, within], axis=1, extrapolate=True)
+        answer[:, of_depth == segment] = spline(depth[of_depth == segment])
+    return answer
+
+
+def _inputs(case: WellCase) -> Inputs:
+    """The case's numbers under the keys of a study's inputs, (1,), without the layers below the well."""
+    top = np.cumsum([0.0, *(layer.thickness for layer in case.ground.layers[:-1])])
+    layers = tuple(layer for layer, depth in zip(case.ground.layers, top, strict=True) if depth < case.well.depth)
+    numbers = [
+        *_numbers(case.well, "well"),
+        *_numbers(case.fluid, "fluid"),
+        *_numbers(layers, "rock.layers"),
+        ("surface_temperature", case.ground.surface_temperature),
+    ]
+    return {key: np.array([value]) for key, value in numbers}
+
+
+def _numbers(node: object, key: str) -> Iterator[tuple[str, float]]:
+    if isinstance(node, float):
+        yield key, node
+    children = enumerate(node) if isinstance(node, tuple) else node if isinstance(node, Section) else ()
+    for name, child in children:
+        yield from _numbers(child, f"{key}.{name}")
 
 
 def write_well(dataset: xr.Dataset, output: Path) -> None:
@@ -99,12 +171,17 @@ def write_well(dataset: xr.Dataset, output: Path) -> None:
     if output.suffix == ".nc":
         dataset.to_netcdf(output, engine="scipy")
         return
-    answer = {
-        "time_days": dataset["time"].values.tolist(),
-        "outlet_temperature": dataset["outlet_temperature"].values.tolist(),
-        "inlet_temperature": dataset["inlet_temperature"].values.tolist(),
-        "heat_rate_kW": dataset["heat_rate"].values.tolist(),
-        "R_annulus_wall_mK_per_W": float(dataset["annulus_wall_resistance"]),
-        "R_annulus_inner_mK_per_W": float(dataset["annulus_inner_resistance"]),
+    keys = {
+        "time_days": "time",
+        "outlet_temperature": "outlet_temperature",
+        "inlet_temperature": "inlet_temperature",
+        "heat_rate_kW": "heat_rate",
+        "R_annulus_wall_mK_per_W": "annulus_wall_resistance",
+        "R_annulus_inner_mK_per_W": "annulus_inner_resistance",
+        "depth_m": "depth",
+        "annulus_temperature": "annulus_temperature",
+        "inner_temperature": "inner_temperature",
+        "wall_temperature": "wall_temperature",
     }
+    answer = {key: dataset[name].values.tolist() for key, name in keys.items() if name in dataset}
     output.write_text(json.dumps(answer, indent=1) + "\n")

@@ -1,6 +1,6 @@
 """What a file of one well may say: `WellCase` is its schema. A study describes its wells with the same models."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
@@ -8,27 +8,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field, field_validator, model_validator
 
-from study.distributions import Input
+from study.fluid import HOTTEST, RICHEST, Medium, fluid_problem
+from study.problems import first_problem, refuse
 from study.quantity import Quantity
 from study.reading import Document, Section, default, read_yaml, validate
 
 V = TypeVar("V")  # what a number becomes: float in a well case, Input in a study
 
 
+CONDUCTIVITY = Quantity("W/m/K", gt=0, le=1000, description="thermal conductivity of the material")
+HEAT_CAPACITY = Quantity(
+    "MJ/m^3/K", gt=0, le=10, description="volumetric heat capacity of the material; left out: its heat is not counted"
+)
+MOST_SECTIONS = 5
+
+
+class WallSection(Section, Generic[V]):
+    """A stretch along which a wall is of another material; what it does not give is that of the whole wall."""
+
+    length: Annotated[V, Quantity("m", gt=0, le=15000, description="length of the section")]
+    conductivity: Annotated[V, CONDUCTIVITY] | None = None
+    volumetric_heat_capacity: Annotated[V, HEAT_CAPACITY] | None = None
+
+
 class Wall(Section, Generic[V]):
     """What heat crosses between water and rock: the grout here, and with a size a pipe."""
 
-    conductivity: Annotated[V, Quantity("W/m/K", gt=0, le=1000, description="thermal conductivity of the material")]
-    volumetric_heat_capacity: (
-        Annotated[V, Quantity("MJ/m^3/K", gt=0, le=10, description="volumetric heat capacity of the material")] | None
-    ) = None
-
-    @field_validator("volumetric_heat_capacity")
-    @classmethod
-    def _not_modelled(cls, value: V | None) -> V | None:
-        if value is not None:
-            raise ValueError("heat storage in the walls is not modelled yet; leave volumetric_heat_capacity out")
-        return value
+    conductivity: Annotated[V, CONDUCTIVITY]
+    volumetric_heat_capacity: Annotated[V, HEAT_CAPACITY] | None = None
+    sections: Annotated[tuple[WallSection[V], ...], Field(min_length=1, max_length=MOST_SECTIONS)] | None = None
 
 
 class Pipe(Wall[V]):
@@ -36,6 +44,7 @@ class Pipe(Wall[V]):
 
     outer_diameter: Annotated[V, Quantity("m", gt=0, le=2, description="outer diameter of the pipe")]
     wall: Annotated[V, Quantity("m", gt=0, le=0.5, description="wall thickness of the pipe")]
+    roughness: Annotated[V, Quantity("m", ge=0, le=1e-3, description="roughness of the pipe")] = default("0 mm")
 
 
 class Well(Section, Generic[V]):
@@ -89,34 +98,64 @@ def geometry_problem(
     )
 
 
-def first_problem(*rules: tuple[np.ndarray, str]) -> np.ndarray:
-    """Return, for each row, the message of the first rule (broken or not, message) that it breaks, or None."""
-    problems = np.full(rules[0][0].shape, None, dtype=object)
-    for broken, message in reversed(rules):
-        problems[broken] = message
-    return problems
-
-
-def refuse(rule: Callable[..., np.ndarray], **inputs: float | Input | Any) -> None:
-    """Raise ValueError when constants break a rule; the rows of an ensemble are judged when they are drawn."""
-    constants = {
-        name: (np.nan if value.uncertain else value.value) if isinstance(value, Input) else value
-        for name, value in inputs.items()
-    }
-    if (problem := rule(**constants).item()) is not None:
-        raise ValueError(problem)
+PROPERTIES = ("density", "heat_capacity", "conductivity", "viscosity", "thermal_expansion")
 
 
 class Fluid(Section, Generic[V]):
-    """The water in the well."""
+    """What fills the wells: a medium, or its properties themselves."""
 
-    density: Annotated[V, Quantity("kg/m^3", ge=100, le=2000, description="density of the fluid")]
-    heat_capacity: Annotated[V, Quantity("J/kg/K", ge=500, le=10000, description="specific heat capacity of the fluid")]
-    conductivity: Annotated[V, Quantity("W/m/K", ge=0.01, le=10, description="thermal conductivity of the fluid")]
-    viscosity: Annotated[V, Quantity("Pa*s", ge=1e-5, le=1, description="dynamic viscosity of the fluid")]
-    thermal_expansion: Annotated[
-        V, Quantity("1/K", ge=0, le=0.01, description="volumetric thermal expansion coefficient of the fluid")
-    ] = default("2.6e-4 1/K")
+    medium: Medium | None = None
+    mass_fraction: (
+        Annotated[V, Quantity("1", ge=0, le=RICHEST, description="glycol in the fluid, by mass of the mixture")] | None
+    ) = None
+    temperature: (
+        Annotated[
+            V,
+            Quantity(
+                "degC",
+                ge=-50,
+                le=HOTTEST,
+                description="temperature of the fluid's properties; left out: the mean of the loop",
+            ),
+        ]
+        | None
+    ) = None
+    density: Annotated[V, Quantity("kg/m^3", ge=100, le=2000, description="density of the fluid")] | None = None
+    heat_capacity: (
+        Annotated[V, Quantity("J/kg/K", ge=500, le=10000, description="specific heat capacity of the fluid")] | None
+    ) = None
+    conductivity: (
+        Annotated[V, Quantity("W/m/K", ge=0.01, le=10, description="thermal conductivity of the fluid")] | None
+    ) = None
+    viscosity: Annotated[V, Quantity("Pa*s", ge=1e-5, le=1, description="dynamic viscosity of the fluid")] | None = None
+    thermal_expansion: (
+        Annotated[V, Quantity("1/K", ge=0, le=0.01, description="volumetric thermal expansion of the fluid")] | None
+    ) = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expansion_of_water(cls, data: Any) -> Any:
+        plain = isinstance(data, dict) and data.get("medium") is None
+        return {"thermal_expansion": "2.6e-4 1/K", **data} if plain else data
+
+    @model_validator(mode="after")
+    def _medium_or_properties(self) -> Self:
+        given = {name for name, value in self if value is not None}
+        wanted = set(PROPERTIES)
+        if self.medium is not None:
+            wanted = {"medium"} | ({"mass_fraction"} if self.medium != "water" else set())
+        missing = sorted(wanted - given)
+        needless = sorted(given - wanted - ({"temperature"} if self.medium else set()))
+        what = [f"needs {', '.join(missing)}"] if missing else []
+        what += [f"does not take {', '.join(needless)}"] if needless else []
+        if what:
+            raise ValueError(
+                f"{f'medium {self.medium!r}' if self.medium else 'without medium it'} {' and '.join(what)}"
+            )
+        if self.medium is not None:
+            numbers = {"temperature": self.temperature, "mass_fraction": self.mass_fraction}
+            refuse(partial(fluid_problem, self.medium), **{k: v for k, v in numbers.items() if v is not None})
+        return self
 
 
 class GroundLayer(Section):
@@ -179,6 +218,14 @@ class WellCase(Document):
         Field(min_length=1, max_length=100_000),
     ]
 
+    depths: (
+        Annotated[
+            tuple[Annotated[float, Quantity("m", ge=0, le=15000, description="depth of output along the well")], ...],
+            Field(min_length=1, max_length=10_000),
+        ]
+        | None
+    ) = None
+
     @field_validator("times")
     @classmethod
     def _increasing(cls, times: tuple[float, ...]) -> tuple[float, ...]:
@@ -191,6 +238,8 @@ class WellCase(Document):
         reached = sum(layer.thickness for layer in self.ground.layers)
         if reached < self.well.depth * (1 - 1e-9):
             raise ValueError(f"ground.layers reach {reached:g} m; they must reach well.depth, {self.well.depth:g} m")
+        if max(self.depths or (0.0,)) > self.well.depth:
+            raise ValueError(f"depths: allowed: at most well.depth, {self.well.depth:g} m")
         return self
 
 
