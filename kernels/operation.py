@@ -3,26 +3,32 @@
 All wells are alike, carry the same flow and feel the mean of their neighbours (`kernels.field`). The water
 circulates all season long. Arrays are (…, lane), lane the last and one sample each; powers and energies are of the
 whole field, W and Wh.
-
-The rock's fast modes advance hour by hour. What the slow ones (time constants above 500 h) do within a day is all but
-linear in time: they advance once a day, by the day's mean heat flow, and in between their answer is interpolated.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from kernels.coaxial import Counterflow, eliminate, sweep_down, sweep_up
+from kernels.coaxial import Counterflow, eliminate
 from kernels.ground import HOURLY, advance, recall
-from kernels.plant import heat_demand, heat_pump, indoor_shortfall, supply_temperature
+from kernels.season import (
+    DAY,
+    FAST,
+    INLET_MIN,
+    MEMORY,
+    OUTDOOR_MIN,
+    SHORTFALL,
+    WATER,
+    WIDTH,
+    Records,
+    Season,
+    run_hours,
+)
 from kernels.well import Column
 
 Array = NDArray[np.float64]
 GRAVITY = 9.80665
-DAY = 24
-FAST = HOURLY.fast
 
 
 class Wells(NamedTuple):
@@ -110,29 +116,6 @@ class State(NamedTuple):
     shortfall: Array
 
 
-class Season(NamedTuple):
-    """Sums and extremes of one heating season, all (lane,): energies Wh, temperatures °C, `shortfall_max` K.
-
-    `rock_heat` is what rock and walls gave; `rock_heat_gross` sums its hourly magnitudes, to judge balances by.
-    """
-
-    heat_demand: Array
-    heat_pump_heat: Array
-    heat_backup: Array
-    heat_unmet: Array
-    heat_extracted: Array
-    compressor: Array
-    circulation: Array
-    unmet_hours: Array
-    shortfall_max: Array
-    inlet_min: Array
-    outlet_sum: Array
-    outdoor_sum: Array
-    outdoor_min: Array
-    rock_heat: Array
-    rock_heat_gross: Array
-
-
 class Steps(NamedTuple):
     """What a time step of one length needs.
 
@@ -202,152 +185,46 @@ def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdo
     outdoor
         Outdoor temperature of each hour of whole days, °C, (hour, lane).
     """
-    lanes = outdoor.shape[1]
-    season = Season(*np.zeros((len(Season._fields), lanes)))
-    season.inlet_min[:] = season.outdoor_min[:] = np.inf
-    _season(
-        state,
-        steps.counterflow,
-        steps.decay,
-        wells.column.segment,
-        0.5 * wells.column.length,
-        wells.column.undisturbed,
-        wells.weight,
-        wells.weight[:, :FAST] * steps.decay[:FAST, None],
-        (wells.number, wells.flow, wells.volume_flow / wells.pump_efficiency, wells.friction, wells.buoyancy),
-        plant,
-        outdoor,
-        season,
-    )
-    return season
-
-
-@njit(cache=True, error_model="numpy")
-def _season(  # type: ignore[no-untyped-def]
-    state, counterflow, decay, segment, length, undisturbed, weight, fading, field, plant, outdoor, season
-):
-    number, flow, pump_flow, friction, buoyancy = field
-    nodes, lanes = undisturbed.shape
-    rest, flux, slow, drift, taken = np.empty((5, nodes, lanes))
-    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
-    inlet, rock, head = np.empty((3, lanes))
-    water = np.empty((2, lanes))
-    answer = np.zeros((len(weight), lanes))  # of the slow modes, to an hour's heat flow
-    for mode in range(FAST, len(decay)):
-        answer += weight[:, mode] * ((1.0 - decay[mode]) / DAY)
-    for hour in range(len(outdoor)):
-        if hour % DAY == 0:
-            for node in range(nodes):
-                _begin_day(
-                    decay, weight[segment[node // 2]], state.memory[node], undisturbed[node], slow[node], drift[node]
-                )
-                taken[node] = 0.0
-                _recall_fast(fading[segment[node // 2]], state.memory[node], slow[node], drift[node], rest[node])
-        sweep_up(counterflow, segment, rest, state.down, state.up, source, offset)
-        _hour(outdoor[hour], offset[0], counterflow.slope[0], state.shortfall, number, flow, plant, season, inlet)
-        sweep_down(counterflow, segment, rest, source, offset, inlet, water, state.down, state.up, flux)
-        rock[:] = 0.0
-        head[:] = 0.0
-        for node in range(nodes):
-            at = segment[node // 2]
-            for lane in range(lanes):
-                taken[node, lane] += flux[node, lane]
-                slow[node, lane] += drift[node, lane] - answer[at, lane] * flux[node, lane]
-            _advance_fast(decay, fading[at], flux[node], state.memory[node], slow[node], drift[node], rest[node])
-            for lane in range(lanes):
-                rock[lane] += length[at, lane] * flux[node, lane]
-            for lane in range(lanes):
-                head[lane] += length[at, lane] * (state.up[node, lane] - state.down[node, lane])
-        if hour % DAY == DAY - 1:
-            for node in range(nodes):
-                taken[node] /= DAY
-                advance(decay[FAST:], taken[node], state.memory[node, FAST:])
-        for lane in range(lanes):
-            heat = number[lane] * rock[lane]
-            season.rock_heat[lane] += heat
-            season.rock_heat_gross[lane] += abs(heat)
-            pressure = max(0.0, friction[lane] - buoyancy[lane] * head[lane])
-            season.circulation[lane] += number[lane] * pump_flow[lane] * pressure
-
-
-@njit(cache=True, error_model="numpy")
-def _begin_day(decay, weight, memory, undisturbed, slow, drift):  # type: ignore[no-untyped-def]
-    """What the slow modes make of the undisturbed temperature, °C, and by how much an hour that fades without heat."""
-    lanes = len(slow)
-    for lane in range(lanes):
-        slow[lane], drift[lane] = undisturbed[lane], 0.0
-    for mode in range(FAST, len(decay)):
-        fade = (1.0 - decay[mode]) / DAY
-        for lane in range(lanes):
-            cooling = weight[mode, lane] * memory[mode, lane]
-            slow[lane] -= cooling
-            drift[lane] += fade * cooling
-
-
-@njit(cache=True, error_model="numpy")
-def _recall_fast(fading, memory, slow, drift, rest):  # type: ignore[no-untyped-def]
-    """`kernels.ground.recall` for the coming hour: the slow modes' answer and the fast ones'."""
-    lanes = len(slow)
-    for lane in range(lanes):
-        rest[lane] = slow[lane] + drift[lane]
-    for mode in range(FAST):
-        for lane in range(lanes):
-            rest[lane] -= fading[mode, lane] * memory[mode, lane]
-
-
-@njit(cache=True, error_model="numpy")
-def _advance_fast(decay, fading, flux, memory, slow, drift, rest):  # type: ignore[no-untyped-def]
-    """`kernels.ground.advance` and the next `recall` in one pass over the fast modes."""
-    lanes = len(flux)
-    for lane in range(lanes):
-        rest[lane] = slow[lane] + drift[lane]
-    for mode in range(FAST):
-        keep, add = decay[mode], 1.0 - decay[mode]
-        for lane in range(lanes):
-            y = keep * memory[mode, lane] + add * flux[lane]
-            memory[mode, lane] = y
-            rest[lane] -= fading[mode, lane] * y
-
-
-@njit(cache=True, error_model="numpy")
-def _hour(outdoor, offset, ratio, shortfall, number, flow, plant, season, inlet):  # type: ignore[no-untyped-def]
-    """One hour of the plant: chooses the wells' inlet and keeps the sums."""
-    for lane in range(len(outdoor)):
-        air = outdoor[lane]
-        demand = heat_demand(air, plant.design_load[lane], plant.design_outdoor[lane], plant.balance[lane])
-        supply = supply_temperature(
-            air, plant.design_outdoor[lane], plant.balance[lane], plant.supply_design[lane], plant.supply_mild[lane]
+    column, lanes = wells.column, outdoor.shape[1]
+    pump_flow = wells.volume_flow / wells.pump_efficiency
+    fixed = np.stack([*plant, wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy])
+    totals = np.zeros((len(Season._fields), lanes))
+    totals[INLET_MIN] = totals[OUTDOOR_MIN] = np.inf
+    totals[SHORTFALL] = state.shortfall
+    for first in range(0, lanes, WIDTH):
+        these = slice(first, first + WIDTH)
+        weight, memory = wells.weight[..., these].copy(), state.memory[..., these].copy()
+        records = Records.of(
+            Counterflow(*(each[..., these] for each in steps.counterflow)),
+            steps.decay,
+            weight,
+            0.5 * column.length[..., these],
         )
-        all_flow = number[lane] * flow[lane]
-        heat, work, cold = heat_pump(
-            min(demand, plant.capacity[lane]),
-            supply,
-            offset[lane],
-            ratio[lane],
-            all_flow,
-            plant.efficiency[lane],
-            plant.maximum_cop[lane],
-            plant.minimum_inlet[lane],
+        rows = records.cell.reshape(len(records.cell), -1, WIDTH)
+        water = np.stack([state.down[..., these], state.up[..., these]], axis=1).reshape(len(rows), 4, WIDTH)
+        rows[:, WATER : WATER + 4] = water
+        rows[:, MEMORY:] = memory[:, :FAST].reshape(len(rows), -1, WIDTH)
+        sums = totals[:, these].ravel()
+        run_hours(
+            records,
+            column.segment,
+            steps.decay,
+            weight,
+            memory,
+            column.undisturbed[:, these].copy(),
+            fixed[:, these].ravel(),
+            sums,
+            outdoor,
+            first,
         )
-        warm = offset[lane] + ratio[lane] * cold
-        backup = min(demand - heat, plant.peak_capacity[lane])
-        unmet = demand - heat - backup
-        short = indoor_shortfall(shortfall[lane], unmet, plant.conductance[lane], plant.persistence[lane])
-        shortfall[lane] = short
-        inlet[lane] = cold
-        season.heat_demand[lane] += demand
-        season.heat_pump_heat[lane] += heat
-        season.heat_backup[lane] += backup
-        season.heat_unmet[lane] += unmet
-        season.heat_extracted[lane] += all_flow * (warm - cold)
-        season.compressor[lane] += work
-        season.circulation[lane] += (heat + backup) / plant.transport_factor[lane]
-        season.unmet_hours[lane] += 1.0 if demand > 0.0 and unmet > 1e-6 * demand else 0.0
-        season.shortfall_max[lane] = max(season.shortfall_max[lane], short)
-        season.inlet_min[lane] = min(season.inlet_min[lane], cold)
-        season.outlet_sum[lane] += warm
-        season.outdoor_sum[lane] += air
-        season.outdoor_min[lane] = min(season.outdoor_min[lane], air)
+        memory[:, :FAST] = rows[:, MEMORY:].reshape(len(memory), FAST, WIDTH)
+        state.memory[..., these] = memory
+        state.down[:, these], state.up[:, these] = (
+            rows[:, [WATER + n, WATER + n + 2]].reshape(-1, WIDTH) for n in (0, 1)
+        )
+        totals[:, these] = sums.reshape(-1, WIDTH)
+    state.shortfall[:] = totals[SHORTFALL]
+    return Season(*totals)
 
 
 def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:

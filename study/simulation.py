@@ -17,7 +17,6 @@ from kernels.ground import HOUR, HOURLY, YEAR
 from kernels.operation import (
     GRAVITY,
     Plant,
-    Season,
     Steps,
     Wells,
     heating_season,
@@ -27,6 +26,7 @@ from kernels.operation import (
     undisturbed_state,
 )
 from kernels.pipes import friction_pressure_drop
+from kernels.season import Season
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
