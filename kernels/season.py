@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from kernels.coaxial import ROOT3, Counterflow
-from kernels.ground import HOURLY, advance
+from kernels.ground import HOURLY
 from kernels.plant import heat_demand, heat_pump, indoor_shortfall, supply_temperature
 
 Array = NDArray[np.float64]
@@ -25,7 +25,7 @@ WIDTH = 32
 """Lanes of a record: with these all records together fit into a core's nearest cache."""
 
 DAY = 24
-FAST = HOURLY.fast
+FAST, MODES = HOURLY.fast, len(HOURLY.time_constant)
 
 # rows of a cell that change: water at its two nodes, the annulus at rest, sources, A at its top, what the slow modes
 # make of the undisturbed temperature and by how much it drifts in an hour, heat taken today, memory of the fast modes
@@ -207,14 +207,14 @@ def cell_down(c, s, f, w, decay, k, at):  # type: ignore[no-untyped-def]
                 + s[at, (FROM_SOURCE + 4 * row + 3) * WIDTH + i] * source_3
             )
         w[PASSING * WIDTH + i] = down + ROOT3 * (c[k, (WATER + 2) * WIDTH + i] - c[k, WATER * WIDTH + i])
+        taken, head = 0.0, 0.0
         for half in range(2):
             node_down, node_up = c[k, (WATER + 2 * half) * WIDTH + i], c[k, (WATER + 2 * half + 1) * WIDTH + i]
             rest = c[k, (REST + half) * WIDTH + i]
-            flux = s[at, CONDUCTANCE * WIDTH + i] * (rest - node_down) + s[at, (CONDUCTANCE + 1) * WIDTH + i] * (
-                rest - node_up
-            )
-            w[ROCK * WIDTH + i] += s[at, LENGTH * WIDTH + i] * flux
-            w[HEAD * WIDTH + i] += s[at, LENGTH * WIDTH + i] * (node_up - node_down)
+            flux = s[at, CONDUCTANCE * WIDTH + i] * (rest - node_down)
+            flux += s[at, (CONDUCTANCE + 1) * WIDTH + i] * (rest - node_up)
+            taken += flux
+            head += node_up - node_down
             c[k, (TAKEN + half) * WIDTH + i] += flux
             drift = c[k, (DRIFT + half) * WIDTH + i]
             slow = c[k, (SLOW + half) * WIDTH + i] + drift - s[at, ANSWER * WIDTH + i] * flux
@@ -226,9 +226,11 @@ def cell_down(c, s, f, w, decay, k, at):  # type: ignore[no-untyped-def]
                 c[k, row] = y
                 rest -= s[at, (FADING + mode) * WIDTH + i] * y
             c[k, (REST + half) * WIDTH + i] = rest
+        w[ROCK * WIDTH + i] += s[at, LENGTH * WIDTH + i] * taken
+        w[HEAD * WIDTH + i] += s[at, LENGTH * WIDTH + i] * head
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def begin_day(cell, at, decay, weight, memory, undisturbed):  # type: ignore[no-untyped-def]
     """What the slow modes make of the undisturbed temperature, how an hour without heat changes it, and `recall`.
 
@@ -239,32 +241,39 @@ def begin_day(cell, at, decay, weight, memory, undisturbed):  # type: ignore[no-
     at
         Segment of each cell, (cell,).
     decay, weight, memory, undisturbed
-        As in `kernels.ground.recall`, (mode,), (segment, mode, lane), (node, mode, lane) and (node, lane); the memory
-        of the fast modes is in the records.
+        As in `kernels.ground.recall`, (mode,), (segment, mode · WIDTH), (node, mode · WIDTH) and (node, lane); the
+        memory of the fast modes is in the records.
     """
-    for node in range(2 * len(cell)):
-        c, half = cell[node // 2], node % 2
-        slow, drift = c[(SLOW + half) * WIDTH :][:WIDTH], c[(DRIFT + half) * WIDTH :][:WIDTH]
-        rest, taken = c[(REST + half) * WIDTH :][:WIDTH], c[(TAKEN + half) * WIDTH :][:WIDTH]
-        slow[:] = undisturbed[node]
-        drift[:] = 0.0
-        taken[:] = 0.0
-        for mode in range(FAST, len(decay)):
-            cooling = weight[at[node // 2], mode] * memory[node, mode]
-            slow -= cooling
-            drift += (1.0 - decay[mode]) / DAY * cooling
-        rest[:] = slow + drift
-        for mode in range(FAST):
-            fast = c[(MEMORY + half * FAST + mode) * WIDTH :][:WIDTH]
-            rest -= decay[mode] * weight[at[node // 2], mode] * fast
+    for k in range(len(cell)):
+        for half in range(2):
+            node = 2 * k + half
+            for i in range(WIDTH):
+                slow, drift = undisturbed[node, i], 0.0
+                for mode in range(FAST, MODES):
+                    cooling = weight[at[k], mode * WIDTH + i] * memory[node, mode * WIDTH + i]
+                    slow -= cooling
+                    drift += (1.0 - decay[mode]) * cooling
+                drift /= DAY
+                rest = slow + drift
+                for mode in range(FAST):
+                    fading = decay[mode] * weight[at[k], mode * WIDTH + i]
+                    rest -= fading * cell[k, (MEMORY + half * FAST + mode) * WIDTH + i]
+                cell[k, (SLOW + half) * WIDTH + i] = slow
+                cell[k, (DRIFT + half) * WIDTH + i] = drift
+                cell[k, (REST + half) * WIDTH + i] = rest
+                cell[k, (TAKEN + half) * WIDTH + i] = 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def end_day(cell, decay, memory):  # type: ignore[no-untyped-def]
-    """Advance the slow modes by the heat taken in the day."""
-    for node in range(2 * len(cell)):
-        taken = cell[node // 2][(TAKEN + node % 2) * WIDTH :][:WIDTH]
-        advance(decay[FAST:], taken / DAY, memory[node, FAST:])
+    """Advance the slow modes by the mean of the heat taken in the day; arguments as in `begin_day`."""
+    for k in range(len(cell)):
+        for half in range(2):
+            for i in range(WIDTH):
+                mean = cell[k, (TAKEN + half) * WIDTH + i] / DAY
+                for mode in range(FAST, MODES):
+                    row = mode * WIDTH + i
+                    memory[2 * k + half, row] = mean + decay[mode] * (memory[2 * k + half, row] - mean)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})

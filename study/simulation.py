@@ -36,7 +36,7 @@ from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, wi
 
 Array = NDArray[np.float64]
 
-CELLS = 6
+CELLS = 5
 """Cells along a well in a study, two nodes each; `docs/physics.md` shows what their number costs."""
 
 FIRST_GUESS = 20.0
