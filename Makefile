@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study test slow lint format lock clean
+.PHONY: setup study test slow peer bench lint format lock clean
 
 setup: .venv/.ready
 
@@ -16,6 +16,13 @@ test: lint
 
 slow: setup
 	$(BIN)/pytest -m slow
+
+# Against other codes, which are large and installed for this alone.
+peer: .venv/.peer
+	$(BIN)/pytest -m peer
+
+bench: .venv/.peer
+	$(BIN)/python benchmarks/bench.py --markdown docs/benchmarks.md
 
 lint: setup
 	$(BIN)/ruff check .
@@ -38,10 +45,18 @@ format: setup
 	$$pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/.peer: requirements-peer.lock .venv/.ready
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; then pip="$(BIN)/python -m pip"; \
+	else pip="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
+	$$pip install --quiet --require-hashes -r requirements-peer.lock
+	@touch $@
+
 # Newest versions that fit, for Python 3.11 and newer in one file that names no host.
 lock: setup
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --upgrade --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --group peer --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --upgrade --quiet -c requirements.lock -o requirements-peer.lock
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

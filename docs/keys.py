@@ -19,10 +19,10 @@ def rows(model: type[Section], prefix: str = "") -> Iterator[str]:
         parts = annotations(field)
         section = section_of(parts)
         quantity = next((part for part in parts if isinstance(part, Quantity)), None)
-        if (name == "volumetric_heat_capacity" and "well." in prefix) or name == "correlations":
-            continue  # refused for now; not a number of its own
+        if name == "correlations":
+            continue  # not a number of its own
         if section:
-            many = ".N" if name == "layers" else ""
+            many = ".N" if name in ("layers", "sections") else ""
             yield from rows(section, f"{prefix}{name}{many}.")
         elif quantity:
             default = "" if field.is_required() or field.default is None else field.default

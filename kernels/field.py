@@ -22,7 +22,7 @@ FINENESS = 1e-3
 
 
 def line_sources(four_alpha_t: Array, distance: Array) -> Array:
-    """Σ ½ E1(d² / 4αt) over the sources, dimensionless, (time,), for `four_alpha_t` m², (time,), `distance` m, (source,)."""
+    """Σ ½ E1(d² / 4αt), dimensionless, (time,), over sources at distances d in m, (source,); 4αt in m², (time,)."""
     return 0.5 * exp1(np.square(distance) / four_alpha_t[:, None]).sum(axis=1)
 
 

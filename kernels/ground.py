@@ -175,7 +175,7 @@ class Modes:
     def wall(self, surroundings: Surroundings) -> tuple[Array, Array]:
         """The same for the borehole wall: its response to the heat that the annulus takes; signs are free."""
         response = step_response(lambda s: surroundings.transforms(s)[1], self.times, self.nodes)
-        fit = np.linalg.lstsq(self.basis(self.times), response, rcond=1e-12)[0]
+        fit = np.asarray(np.linalg.lstsq(self.basis(self.times), response, rcond=1e-12)[0], dtype=np.float64)
         return fit[0], fit[1:]
 
     def of(self, response: Array) -> Array:

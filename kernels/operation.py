@@ -28,7 +28,6 @@ from kernels.season import (
 from kernels.well import Column
 
 Array = NDArray[np.float64]
-GRAVITY = 9.80665
 
 
 class Wells(NamedTuple):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+GRAVITY = 9.80665
 LAMINAR, TURBULENT = 2300.0, 4000.0
 """Reynolds numbers up to which flow is laminar, and from which it is turbulent."""
 

@@ -99,7 +99,10 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "outlet_temperature_mean": _variable(
         "degC", "mean temperature of the water leaving the wells", cell_methods="winter: mean"
     ),
-    "coldest_well_penalty": _variable("K", "ground at the coldest well colder than at the mean, equal heat from all"),
+    "thermal_interference": _variable("K", "ground at the wells colder for the other wells, at the end of the season"),
+    "coldest_well_penalty": _variable(
+        "K", "ground at the coldest well colder than at the mean well, equal heat from all, at the end of the season"
+    ),
     "loop_temperature_mean": _variable(
         "degC", "mean temperature of the water entering and leaving the wells", cell_methods="winter: mean"
     ),

@@ -15,7 +15,6 @@ from kernels.carbon import CarbonAccount, electricity_factor
 from kernels.field import Interaction
 from kernels.ground import HOUR, HOURLY, YEAR
 from kernels.operation import (
-    GRAVITY,
     Plant,
     Steps,
     Wells,
@@ -25,7 +24,7 @@ from kernels.operation import (
     summer_rest,
     undisturbed_state,
 )
-from kernels.pipes import friction_pressure_drop
+from kernels.pipes import GRAVITY, friction_pressure_drop
 from kernels.season import Season
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
@@ -166,8 +165,8 @@ def _interaction(places: tuple[tuple[float, float], ...]) -> Interaction:
     return Interaction.of(np.array(places))
 
 
-def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Wells, Array]:
-    """The wells, and what is to be added to their modes' weights for the coldest one, m K/W, (segment, mode, lane)."""
+def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Wells, Array, Array]:
+    """The wells, what neighbours add to their weights, and the coldest well more, m K/W, (segment, mode, lane)."""
     arrays = WellArrays.of(inputs, cells)
     shape = arrays.conductivity.shape
     instant, own = HOURLY.own(arrays.surroundings)
@@ -189,11 +188,12 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
     def neighbours(response: Array) -> Array:
         return weights(HOURLY.of((response * per_flux).reshape(len(HOURLY.times), -1)))
 
+    others = neighbours(mean)
     channels = [arrays.annulus_storage, arrays.inner_storage]
     annulus_down = study.well.flow_direction == "annulus_down"
     down, up = channels if annulus_down else channels[::-1]
     fluid = arrays.fluid
-    return Wells(
+    wells = Wells(
         column=arrays.column,
         number=np.full(shape[1], float(len(study.field.places))),
         flow=arrays.flow,
@@ -202,7 +202,7 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
         storage_up=up,
         annulus_down=annulus_down,
         instant=instant.reshape(shape),
-        weight=weights(own) + neighbours(mean),
+        weight=weights(own) + others,
         friction=friction_pressure_drop(
             arrays.flow_rate,
             inputs["well.depth"],
@@ -214,7 +214,8 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
         buoyancy=GRAVITY * fluid.density * inputs["fluid.thermal_expansion"],
         pump_efficiency=inputs["circulation.pump_efficiency"],
         volume_flow=arrays.flow_rate,
-    ), neighbours(more)
+    )
+    return wells, others, neighbours(more)
 
 
 def _capacity(inputs: Inputs, section: str) -> Array:
@@ -273,6 +274,7 @@ class _Life:
     """What a group of lanes goes through: wells, plant, steps and winters."""
 
     wells: Wells
+    neighbours: Array
     coldest: Array
     plant: Plant
     hourly: Steps
@@ -280,10 +282,11 @@ class _Life:
 
     @classmethod
     def of(cls, study: Study, inputs: Inputs) -> "_Life":
-        wells, coldest = _wells(study, inputs, _cells(study))
+        wells, neighbours, coldest = _wells(study, inputs, _cells(study))
         rest = _rest(study) / RESTS
         return cls(
             wells,
+            neighbours,
             coldest,
             _plant(inputs),
             prepare_steps(wells, HOUR, daily=True),
@@ -319,13 +322,13 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
     wells, rest = life.wells, _rest(study)
     state = undisturbed_state(wells)
     seasons: list[Season] = []
-    penalties: list[Array] = []
+    cooling: list[list[Array]] = []
     water = [_heat_in_water(wells, state.down, state.up)]
     rock = np.zeros(len(rows))
     for winter in range(study.winters):
         seasons.append(heating_season(state, wells, life.hourly, life.plant, outdoor(winter)))
         rock += seasons[-1].rock_heat
-        penalties.append(mean_cooling(state, wells, life.coldest))
+        cooling.append([mean_cooling(state, wells, weight) for weight in (life.neighbours, life.coldest)])
         for _ in range(RESTS if rest > 0 else 0):
             rock += summer_rest(state, wells, life.resting) * rest / RESTS / HOUR
     water.append(_heat_in_water(wells, state.down, state.up))
@@ -334,7 +337,8 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
     gross = season.rock_heat_gross.sum(axis=0) + np.abs(water[0])
     imbalance = np.abs(rock - season.heat_extracted.sum(axis=0) - stored) / gross
     outputs = _outputs(study, inputs, season, 24 * study.season.days)
-    outputs["coldest_well_penalty"] = np.maximum(np.stack(penalties), 0.0)  # the fit of the modes may miss zero
+    of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
+    outputs |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
     outputs["loop_temperature_mean"] = _loop_temperature(wells, season, 24 * study.season.days)
     return {"energy_imbalance": imbalance} | {name: np.ascontiguousarray(value.T) for name, value in outputs.items()}
 

@@ -135,6 +135,13 @@ def _lines(dataset: xr.Dataset) -> Iterator[Line]:
         quantile(coldest, replicate, 0.05),
     )
 
+    section = f"Ground at the wells after winter {winters}, mean of the samples"
+    for name, words in (
+        ("thermal_interference", "colder for the other wells"),
+        ("coldest_well_penalty", "at the coldest well colder than at the mean"),
+    ):
+        yield Line(name, section, words, "K", mean(values(name)[:, -1], replicate))
+
     if winters > 1:
         section = f"Winter {winters} less winter 1"
         for name, words, units in (

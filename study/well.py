@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from kernels.pipes import GRAVITY, friction_pressure_drop
 from kernels.well import Column, History, Well, prescribed_load, share_cells
 from study.config import WellCase
 from study.errors import ConfigError
@@ -33,9 +35,10 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     Returns
     -------
     Dataset over `time` (days since circulation began) with `inlet_temperature` and `outlet_temperature` (degC) and
-    `heat_rate` (kW), and the thermal resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W). Where
-    the case asks for `depths`, also `annulus_temperature`, `inner_temperature` and `wall_temperature` (degC, the last of
-    the borehole wall) over `time` and `depth` (m).
+    `heat_rate` (kW), `buoyancy_pressure` (kPa) and `pumping_power` (kW); `friction_pressure` (kPa) and the thermal
+    resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W).
+    Where the case asks for `depths`, also `annulus_temperature`, `inner_temperature` and `wall_temperature` (degC, the
+    last of the borehole wall) over `time` and `depth` (m).
     """
     numbers = _inputs(case)
     medium, temperature = case.fluid.medium, numbers.get("fluid.temperature", np.array([FIRST_GUESS]))
@@ -48,7 +51,7 @@ def run_well_case(case: WellCase) -> xr.Dataset:
             break
         temperature = loop
     column, flow = arrays.column.lane(0), float(arrays.flow[0])
-    variables = {
+    variables: dict[str, tuple[Any, Any, str, str]] = {
         "inlet_temperature": ("time", history.inlet, "degC", "water entering the well"),
         "outlet_temperature": ("time", history.outlet, "degC", "water leaving the well"),
         "heat_rate": ("time", flow * (history.outlet - history.inlet) / 1e3, "kW", "heat taken from the well"),
@@ -59,14 +62,23 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     ):
         mean = np.average(values[:, 0], weights=column.length * column.cells)
         variables[name] = ((), mean, "m K W-1", meaning)
+    annulus_down = case.well.flow_direction == "annulus_down"
+    friction, buoyancy = _pressures(inputs, arrays, history, annulus_down=annulus_down)
+    power = arrays.flow_rate * np.maximum(friction - buoyancy, 0.0)
+    variables |= {
+        "friction_pressure": ((), friction / 1e3, "kPa", "pressure lost to friction down and up the well"),
+        "buoyancy_pressure": ("time", buoyancy / 1e3, "kPa", "pressure that the lighter water going up gives back"),
+        "pumping_power": (
+            "time",
+            power / 1e3,
+            "kW",
+            "power given to the water by the pump, without the pump's own loss",
+        ),
+    }
     coordinates = {"time": ("time", np.array(case.times), {"units": "d", "long_name": "time since circulation began"})}
     if case.depths is not None:
         depth = np.array(case.depths)
-        tops = (
-            [history.inlet, history.outlet]
-            if case.well.flow_direction == "annulus_down"
-            else [history.outlet, history.inlet]
-        )
+        tops = [history.inlet, history.outlet][:: 1 if annulus_down else -1]
         for name, values, meaning in (
             ("annulus_temperature", _water_along(column, history.annulus, tops[0], depth), "water in the annulus"),
             ("inner_temperature", _water_along(column, history.inner, tops[1], depth), "water in the inner pipe"),
@@ -126,6 +138,22 @@ def _run(case: WellCase, inputs: Inputs) -> tuple[WellArrays, History]:
     return arrays, history
 
 
+def _pressures(inputs: Inputs, arrays: WellArrays, history: History, *, annulus_down: bool) -> tuple[float, Array]:
+    """Friction, Pa, and buoyancy head at each time, Pa, (time,): ρ g β ∫ (up - down) dz."""
+    friction = friction_pressure_drop(
+        arrays.flow_rate,
+        inputs["well.depth"],
+        arrays.pipes,
+        arrays.fluid,
+        casing_roughness=inputs["well.casing.roughness"],
+        inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
+    )
+    length = 0.5 * np.repeat(arrays.column.length[arrays.column.segment, 0], 2)
+    warmer = (history.inner - history.annulus) @ length * (1.0 if annulus_down else -1.0)
+    expansion = GRAVITY * arrays.fluid.density[0] * inputs["fluid.thermal_expansion"][0]
+    return float(friction[0]), expansion * warmer
+
+
 def _water_along(column: Column, at_nodes: Array, at_top: Array, depth: Array) -> Array:
     """Temperature of a channel at some depths, (time, depth), from that at its nodes and at the top."""
     places, values = np.append(0.0, column.depth), np.column_stack([at_top, at_nodes])
@@ -176,6 +204,7 @@ def write_well(dataset: xr.Dataset, output: Path) -> None:
         "outlet_temperature": "outlet_temperature",
         "inlet_temperature": "inlet_temperature",
         "heat_rate_kW": "heat_rate",
+        "pumping_power_kW": "pumping_power",
         "R_annulus_wall_mK_per_W": "annulus_wall_resistance",
         "R_annulus_inner_mK_per_W": "annulus_inner_resistance",
         "depth_m": "depth",

@@ -39,7 +39,7 @@ class Stretches:
             "geothermal_gradient": "geothermal_gradient",
         }
         values = {
-            name: np.stack([inputs.get(f"{layer}{name}", inputs.get(key)) for layer in layers or [key]])
+            name: np.stack([inputs[own if (own := f"{layer}{name}") in inputs else key] for layer in layers or [""]])
             for name, key in whole.items()
         }
         return cls(_ends([inputs[f"{layer}thickness"] for layer in layers[:-1]], inputs), values)
@@ -165,7 +165,7 @@ class WellArrays:
 
 
 def with_fluid(inputs: Inputs, medium: Medium | None, temperature: Array) -> Inputs:
-    """The inputs with the properties of the fluid: as given, or those of a medium at its own or some temperature, °C."""
+    """Add the properties of the fluid, unless they are given: those of a medium at its own or some temperature, °C."""
     if medium is None:
         return inputs
     state = {
