@@ -165,21 +165,24 @@ def thermal_resistances(flow_rate: Array, pipes: Pipes, fluid: Fluid) -> Resista
     )
 
 
-def channel_storage(pipes: Pipes, resistances: Resistances, fluid: Fluid) -> tuple[Array, Array]:
-    """Heat capacity of annulus and inner pipe, J/m/K: their water, and what of the inner pipe's wall goes with each.
+def inner_pipe_storage(pipes: Pipes, resistances: Resistances) -> tuple[Array, Array]:
+    """Heat capacity of the inner pipe's wall, J/m/K, and how far on the way to the annulus its mean temperature lies.
 
-    The wall, thin and with time constants of minutes, has its steady temperature between the two waters: logarithmic
-    in the radius, with a film on both sides. So its heat is C_a T_a + C_i T_i, where C_a = ρc ∫ φ dA, φ being the share
-    of the resistance between r and the inner water, and C_a + C_i = ρc A.
+    In steady state the wall's temperature is logarithmic in the radius, with a film on both sides: its mean over the
+    area is T_i + φ (T_a - T_i), where φ is the mean share of the resistance between the inner water and r.
     """
     p, r = pipes, resistances
-    wall = math.pi * (p.inner_pipe_outer_radius**2 - p.inner_pipe_inner_radius**2)
+    area = math.pi * (p.inner_pipe_outer_radius**2 - p.inner_pipe_inner_radius**2)
     ratio = p.inner_pipe_outer_radius / p.inner_pipe_inner_radius
-    of_logarithm = math.pi * p.inner_pipe_outer_radius**2 * np.log(ratio) - wall / 2.0  # ∫ ln(r / r_inner) dA
-    share = (r.inner_film + r.inner_pipe * of_logarithm / (np.log(ratio) * wall)) / r.annulus_inner
-    stored = p.inner_pipe_heat_capacity * wall
+    of_logarithm = math.pi * p.inner_pipe_outer_radius**2 * np.log(ratio) - area / 2.0  # ∫ ln(r / r_inner) dA
+    share = (r.inner_film + r.inner_pipe * of_logarithm / (np.log(ratio) * area)) / r.annulus_inner
+    return p.inner_pipe_heat_capacity * area, share
+
+
+def water_storage(pipes: Pipes, fluid: Fluid) -> tuple[Array, Array]:
+    """Heat capacity of the water in the annulus and in the inner pipe, J/m/K."""
     water = fluid.density * fluid.heat_capacity
-    return water * p.annulus_area + share * stored, water * p.inner_area + (1.0 - share) * stored
+    return water * pipes.annulus_area, water * pipes.inner_area
 
 
 def haaland_friction_factor(reynolds: Array, relative_roughness: Array) -> Array:

@@ -104,7 +104,7 @@ def time_edges(change: Array, times: Array, *, first: float, growth: float) -> A
 
 @dataclass(frozen=True)
 class Well:
-    """One well in its ground; all (segment,) but for the first two and the last.
+    """One well in its ground.
 
     Attributes
     ----------
@@ -115,9 +115,12 @@ class Well:
     surroundings
         What lies around the annulus.
     annulus_inner
-        Thermal resistance between the channels, m K/W.
+        Thermal resistance between the channels, m K/W, (segment,).
     annulus_storage, inner_storage
-        Heat capacity of each channel, J/m/K.
+        Heat capacity of the water in each channel, J/m/K.
+    pipe_storage, pipe_share
+        Heat capacity of the inner pipe's wall, J/m/K, and where between inner pipe (0) and annulus (1) its mean
+        temperature lies, (segment,).
     annulus_down
         Whether the water goes down the annulus (and up the inner pipe) or the other way round.
     """
@@ -126,8 +129,10 @@ class Well:
     flow: float
     surroundings: Surroundings
     annulus_inner: Array
-    annulus_storage: Array
-    inner_storage: Array
+    annulus_storage: float
+    inner_storage: float
+    pipe_storage: Array
+    pipe_share: Array
     annulus_down: bool
 
 
@@ -178,7 +183,8 @@ def prescribed_load(
         raise ValueError(f"the load must start at 0 and output later, got {change[0]!r} and {times[0]!r}")
     column = well.column
     if first is None:
-        transit = float((column.length * column.cells) @ (well.annulus_storage + well.inner_storage)) / well.flow
+        depth = float(column.length @ column.cells)
+        transit = depth * (well.annulus_storage + well.inner_storage) / well.flow
         first = transit / (SHORTEST_STEP * column.cells.sum())
     edges = time_edges(change, times, first=first, growth=growth)
     steps = np.diff(edges)
@@ -187,25 +193,34 @@ def prescribed_load(
     instant, weight = modes.own(well.surroundings)
     at_wall = modes.wall(well.surroundings)
 
+    annulus_and_inner = slice(None, None, 1 if well.annulus_down else -1)  # in the order down, up
+    # the inner pipe's wall: by Simpson's rule two thirds of its heat at its mean temperature, a third with the channels
+    share = np.stack([well.pipe_share, 1.0 - well.pipe_share])[annulus_and_inner, :, None]
+    water = np.array([well.annulus_storage, well.inner_storage])[annulus_and_inner, None, None]
+    storage = water + share * well.pipe_storage[:, None] / 3.0
+    to_pipe = 1.0 / (1.0 - share) / well.annulus_inner[:, None]
     nodes = 2 * len(column.segment)
     memory = np.zeros((nodes, len(modes.time_constant), 1))
-    down, up = (column.undisturbed[:, None].copy() for _ in range(2))
+    down, up, pipe = (column.undisturbed[:, None].copy() for _ in range(3))
     history = History(*np.empty((2, len(times))), *np.empty((3, len(times), nodes)))
     for start in range(0, len(steps), CHUNK):
         length = steps[start : start + CHUNK]
         decay = np.exp(-np.divide.outer(length, modes.time_constant))
         answer = instant + (1.0 - decay) @ weight  # (step, segment)
         conductance, still = 1.0 / answer.T, np.zeros_like(answer.T)
-        stored = np.divide.outer(well.annulus_storage, length), np.divide.outer(well.inner_storage, length)
+        of_pipe = np.divide.outer(well.pipe_storage * (2.0 / 3.0), length)
+        with_pipe = to_pipe[0] + to_pipe[1] + of_pipe  # (segment, step)
+        lasting = of_pipe / with_pipe
+        stored = storage / length + to_pipe * lasting
         counterflow = eliminate(
             length=np.broadcast_to(column.length[:, None], conductance.shape),
             cells=column.cells,
             flow=np.full(len(length), well.flow),
             g_down=conductance if well.annulus_down else still,
             g_up=still if well.annulus_down else conductance,
-            g_12=np.broadcast_to(1.0 / well.annulus_inner[:, None], conductance.shape),
-            storage_down=stored[0 if well.annulus_down else 1],
-            storage_up=stored[1 if well.annulus_down else 0],
+            g_12=to_pipe[0] * to_pipe[1] / with_pipe,
+            storage_down=stored[0],
+            storage_up=stored[1],
         )
         by_step = Counterflow(*(np.ascontiguousarray(np.moveaxis(each, -1, 0))[..., None] for each in counterflow))
         _march(
@@ -218,7 +233,8 @@ def prescribed_load(
             weight[..., None].swapaxes(0, 1).copy(),
             (at_wall[0], at_wall[1].T.copy()),
             column.undisturbed[:, None].copy(),
-            (memory, down, up),
+            (memory, down, up, pipe),
+            np.stack([lasting, *(to_pipe / with_pipe), *(to_pipe * lasting / stored)]).transpose(2, 1, 0).copy(),
             keep - start,
             history,
         )
@@ -228,9 +244,11 @@ def prescribed_load(
 
 
 @njit(cache=True, error_model="numpy")
-def _march(loads, fixed_inlet, flow, by_step, segment, decay, weight, at_wall, undisturbed, state, keep, history):  # type: ignore[no-untyped-def]
+def _march(
+    loads, fixed_inlet, flow, by_step, segment, decay, weight, at_wall, undisturbed, state, of_pipe, keep, history
+):  # type: ignore[no-untyped-def]
     """Some steps on; those of number `keep` go into `history` (the channel going down as its annulus)."""
-    memory, down, up = state
+    memory, down, up, pipe = state
     cells, nodes = len(segment), len(undisturbed)
     rest, flux = np.empty((2, nodes, 1))
     source, offset = np.empty((cells, 4, 1)), np.empty((cells + 1, 1))
@@ -248,13 +266,19 @@ def _march(loads, fixed_inlet, flow, by_step, segment, decay, weight, at_wall, u
             by_step.slope[step],
         )
         for node in range(nodes):
-            recall(decay[step], weight[segment[node // 2]], memory[node], undisturbed[node], rest[node])
+            at = segment[node // 2]
+            recall(decay[step], weight[at], memory[node], undisturbed[node], rest[node])
+            # the inner pipe's wall passes on what it held: part of what the channels held
+            down[node] += of_pipe[step, at, 3] * (pipe[node] - down[node])
+            up[node] += of_pipe[step, at, 4] * (pipe[node] - up[node])
         sweep_up(counterflow, segment, rest, down, up, source, offset)
         ratio = counterflow.slope[0, 0]
         inlet[0] = loads[step] if fixed_inlet else (offset[0, 0] - loads[step] / flow) / (1.0 - ratio)
         sweep_down(counterflow, segment, rest, source, offset, inlet, water, down, up, flux)
         for node in range(nodes):
             advance(decay[step], flux[node], memory[node])
+            share = of_pipe[step, segment[node // 2]]
+            pipe[node] = share[0] * pipe[node] + share[1] * down[node] + share[2] * up[node]
         for time in range(np.searchsorted(keep, step), np.searchsorted(keep, step + 1)):
             history.inlet[time] = inlet[0]
             history.outlet[time] = offset[0, 0] + ratio * inlet[0]

@@ -189,7 +189,11 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
         return weights(HOURLY.of((response * per_flux).reshape(len(HOURLY.times), -1)))
 
     others = neighbours(mean)
-    channels = [arrays.annulus_storage, arrays.inner_storage]
+    # hourly steps: the inner pipe's wall, with a time constant of minutes, goes with the water on its two sides
+    channels = [
+        arrays.annulus_storage + arrays.pipe_share * arrays.pipe_storage,
+        arrays.inner_storage + (1.0 - arrays.pipe_share) * arrays.pipe_storage,
+    ]
     annulus_down = study.well.flow_direction == "annulus_down"
     down, up = channels if annulus_down else channels[::-1]
     fluid = arrays.fluid

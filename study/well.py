@@ -20,7 +20,7 @@ from study.wells import Inputs, WellArrays, hydraulics, segments, with_fluid
 
 Array = NDArray[np.float64]
 
-CELLS = 20
+CELLS = 40
 FIRST_GUESS = 20.0
 WELL_ENOUGH = 0.5
 MOST_REPEATS = 10
@@ -126,8 +126,10 @@ def _run(case: WellCase, inputs: Inputs) -> tuple[WellArrays, History]:
             flow=float(arrays.flow[0]),
             surroundings=arrays.surroundings,
             annulus_inner=arrays.resistances.annulus_inner[:, 0],
-            annulus_storage=arrays.annulus_storage[:, 0],
-            inner_storage=arrays.inner_storage[:, 0],
+            annulus_storage=float(arrays.annulus_storage[0]),
+            inner_storage=float(arrays.inner_storage[0]),
+            pipe_storage=arrays.pipe_storage[:, 0],
+            pipe_share=arrays.pipe_share[:, 0],
             annulus_down=case.well.flow_direction == "annulus_down",
         ),
         change=change * DAY,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.ground import Shell, Surroundings
-from kernels.pipes import Fluid, Pipes, Resistances, channel_storage, thermal_resistances
+from kernels.pipes import Fluid, Pipes, Resistances, inner_pipe_storage, thermal_resistances, water_storage
 from kernels.well import Column
 from study.fluid import Medium, fluid_properties, thermal_expansion
 
@@ -91,7 +91,9 @@ class WellArrays:
     flow_rate, flow
         m³/s, and flow heat-capacity rate in W/K, (lane,).
     annulus_storage, inner_storage
-        Heat capacity of the channels, J/m/K, (segment, lane).
+        Heat capacity of the water in the channels, J/m/K, (lane,).
+    pipe_storage, pipe_share
+        Heat capacity of the inner pipe, J/m/K, and share of it that goes with the annulus, (segment, lane).
     surroundings
         What lies around the annulus, its cases the segments and lanes in turn.
     conductivity, diffusivity
@@ -106,6 +108,8 @@ class WellArrays:
     flow: Array
     annulus_storage: Array
     inner_storage: Array
+    pipe_storage: Array
+    pipe_share: Array
     surroundings: Surroundings
     conductivity: Array
     diffusivity: Array
@@ -129,7 +133,8 @@ class WellArrays:
         )
         flow_rate, fluid = _flow(inputs)
         resistances = thermal_resistances(flow_rate, pipes, fluid)
-        annulus_storage, inner_storage = channel_storage(pipes, resistances, fluid)
+        annulus_storage, inner_storage = water_storage(pipes, fluid)
+        pipe_storage, pipe_share = inner_pipe_storage(pipes, resistances)
         conductivity = rock.at(middle, "conductivity")
         heat_capacity = rock.at(middle, "volumetric_heat_capacity") * 1e6
 
@@ -152,6 +157,8 @@ class WellArrays:
             flow=fluid.density * fluid.heat_capacity * flow_rate,
             annulus_storage=annulus_storage,
             inner_storage=inner_storage,
+            pipe_storage=pipe_storage,
+            pipe_share=pipe_share,
             surroundings=Surroundings(
                 film=cases(resistances.casing_film),
                 shells=[Shell(*map(cases, shell)) for shell in shells],
