@@ -20,7 +20,7 @@ from study.wells import Inputs, WellArrays, hydraulics, segments, with_fluid
 
 Array = NDArray[np.float64]
 
-CELLS = 40
+CELLS = 20
 FIRST_GUESS = 20.0
 WELL_ENOUGH = 0.5
 MOST_REPEATS = 10
