@@ -58,5 +58,25 @@ def unmet_heat_by_winter(dataset: xr.Dataset, axes: Axes) -> Axes:
     return axes
 
 
+def temperature_along_well(dataset: xr.Dataset, axes: Axes) -> Axes:
+    """Annulus, inner pipe and borehole wall over the depth at the last time of a well case that gives `depths`."""
+    last, depth = dataset.isel(time=-1), dataset["depth"].values
+    for name, label, colour, style in (
+        ("undisturbed_temperature", "rock before", GREY, ":"),
+        ("wall_temperature", "borehole wall", GREEN, "-"),
+        ("annulus_temperature", "annulus", BLUE, "-"),
+        ("inner_temperature", "inner pipe", ORANGE, "-"),
+    ):
+        values = last[name].values
+        axes.plot(values, depth, color=colour, linestyle=style, label=label)
+    axes.invert_yaxis()
+    axes.set_ylim(top=0)
+    axes.set_xlabel("temperature (°C)")
+    axes.set_ylabel("depth (m)")
+    axes.legend(loc="upper right", frameon=False)
+    axes.set_title(f"after {last['time'].item():g} days", fontsize="medium")
+    return axes
+
+
 def _good(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel(sample=np.flatnonzero(dataset["status"].values == 0))

@@ -31,12 +31,15 @@ from study.config import Study, building_problem, geometry_problem, supply_probl
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem
 from study.sampling import sample_inputs
-from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, with_fluid
+from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, transfer_units, with_fluid
 
 Array = NDArray[np.float64]
 
-CELLS = 5
-"""Cells along a well in a study, two nodes each; `docs/physics.md` shows what their number costs."""
+CELLS, MOST_CELLS, UNITS_PER_CELL = 5, 100, 3.0
+"""Cells along a well in a study, two nodes each: at least, at most, and one for so many transfer units.
+
+`docs/physics.md` shows what their number costs.
+"""
 
 FIRST_GUESS = 20.0
 """Temperature of a medium's properties before that of its loop is known, °C."""
@@ -270,7 +273,9 @@ def _cells(study: Study) -> NDArray[np.int64]:
         key: item.quantile(np.array([0.5])) if item.uncertain else np.array([item.value])
         for key, item in study.inputs.items()
     }
-    return share_cells(np.maximum(segments(median)[:, 0], 0.0), CELLS)
+    median = with_fluid(median, study.fluid.medium, np.array([FIRST_GUESS]))
+    wanted = np.ceil(transfer_units(median)[0] / UNITS_PER_CELL)
+    return share_cells(np.maximum(segments(median)[:, 0], 0.0), int(np.clip(wanted, CELLS, MOST_CELLS)))
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ from study.config import WellCase
 from study.errors import ConfigError
 from study.fluid import flow_problem, fluid_problem
 from study.reading import Section
-from study.wells import Inputs, WellArrays, hydraulics, segments, with_fluid
+from study.wells import Inputs, WellArrays, hydraulics, segments, transfer_units, with_fluid
 
 Array = NDArray[np.float64]
 
-CELLS = 20
+CELLS, MOST_CELLS = 20, 200
+"""Cells along the well: at least and at most; in between one for each of its transfer units."""
+
 FIRST_GUESS = 20.0
 WELL_ENOUGH = 0.5
 MOST_REPEATS = 10
@@ -38,14 +40,15 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     `heat_rate` (kW), `buoyancy_pressure` (kPa) and `pumping_power` (kW); `friction_pressure` (kPa) and the thermal
     resistances `annulus_wall_resistance` and `annulus_inner_resistance` (m K/W).
     Where the case asks for `depths`, also `annulus_temperature`, `inner_temperature` and `wall_temperature` (degC, the
-    last of the borehole wall) over `time` and `depth` (m).
+    last of the borehole wall) over `time` and `depth` (m), and over `depth` `undisturbed_temperature`.
     """
     numbers = _inputs(case)
     medium, temperature = case.fluid.medium, numbers.get("fluid.temperature", np.array([FIRST_GUESS]))
     for _ in range(MOST_REPEATS):
         inputs = with_fluid(numbers, medium, temperature)
         _refuse_flow(case, inputs)
-        arrays, history = _run(case, inputs)
+        arrays = _arrays(inputs)
+        history = _history(case, arrays)
         loop = np.array([0.5 * (history.inlet + history.outlet).mean()])
         if medium is None or case.fluid.temperature is not None or abs(loop - temperature) < WELL_ENOUGH:
             break
@@ -85,6 +88,7 @@ def run_well_case(case: WellCase) -> xr.Dataset:
             ("wall_temperature", _wall_along(column, history.wall, depth), "borehole wall"),
         ):
             variables[name] = (("time", "depth"), values, "degC", meaning)
+        variables["undisturbed_temperature"] = ("depth", _undisturbed(case, depth), "degC", "ground before")
         coordinates["depth"] = ("depth", depth, {"units": "m", "long_name": "depth", "positive": "down"})
     return xr.Dataset(
         {
@@ -112,32 +116,44 @@ def _refuse_flow(case: WellCase, inputs: Inputs) -> None:
         raise ConfigError(problems[0])
 
 
-def _run(case: WellCase, inputs: Inputs) -> tuple[WellArrays, History]:
-    thickness = segments(inputs)[:, 0]
-    arrays = WellArrays.of(inputs, share_cells(thickness, CELLS))
+def kernel_well(case: WellCase, *, cells: int) -> Well:
+    """The well of a case whose fluid is given by its properties, cut into about so many cells."""
+    inputs = _inputs(case)
+    return _well(case, WellArrays.of(inputs, share_cells(segments(inputs)[:, 0], cells)))
+
+
+def _arrays(inputs: Inputs) -> WellArrays:
+    wanted = int(np.clip(np.ceil(transfer_units(inputs)[0]), CELLS, MOST_CELLS))
+    return WellArrays.of(inputs, share_cells(segments(inputs)[:, 0], wanted))
+
+
+def _well(case: WellCase, arrays: WellArrays) -> Well:
+    return Well(
+        column=arrays.column.lane(0),
+        flow=float(arrays.flow[0]),
+        surroundings=arrays.surroundings,
+        annulus_inner=arrays.resistances.annulus_inner[:, 0],
+        annulus_storage=float(arrays.annulus_storage[0]),
+        inner_storage=float(arrays.inner_storage[0]),
+        pipe_storage=arrays.pipe_storage[:, 0],
+        pipe_share=arrays.pipe_share[:, 0],
+        annulus_down=case.well.flow_direction == "annulus_down",
+    )
+
+
+def _history(case: WellCase, arrays: WellArrays) -> History:
     load, fixed_inlet = case.load, case.load.inlet_temperature is not None
     if load.schedule is not None:
         change, values = np.array(load.schedule).T
     else:
         change, values = np.zeros(1), np.array([load.inlet_temperature if fixed_inlet else load.heat_rate], dtype=float)
-    history = prescribed_load(
-        Well(
-            column=arrays.column.lane(0),
-            flow=float(arrays.flow[0]),
-            surroundings=arrays.surroundings,
-            annulus_inner=arrays.resistances.annulus_inner[:, 0],
-            annulus_storage=float(arrays.annulus_storage[0]),
-            inner_storage=float(arrays.inner_storage[0]),
-            pipe_storage=arrays.pipe_storage[:, 0],
-            pipe_share=arrays.pipe_share[:, 0],
-            annulus_down=case.well.flow_direction == "annulus_down",
-        ),
+    return prescribed_load(
+        _well(case, arrays),
         change=change * DAY,
         load=values if fixed_inlet else values * 1e3,
         fixed_inlet=fixed_inlet,
         times=np.array(case.times) * DAY,
     )
-    return arrays, history
 
 
 def _pressures(inputs: Inputs, arrays: WellArrays, history: History, *, annulus_down: bool) -> tuple[float, Array]:
@@ -160,6 +176,13 @@ def _water_along(column: Column, at_nodes: Array, at_top: Array, depth: Array) -
     """Temperature of a channel at some depths, (time, depth), from that at its nodes and at the top."""
     places, values = np.append(0.0, column.depth), np.column_stack([at_top, at_nodes])
     return PchipInterpolator(places, values, axis=1, extrapolate=True)(depth)
+
+
+def _undisturbed(case: WellCase, depth: Array) -> Array:
+    """Temperature of the ground before circulation, (depth,)."""
+    layers = np.array([(layer.thickness, layer.geothermal_gradient / 1e3) for layer in case.ground.layers])
+    ends = np.cumsum(np.append(0.0, layers[:, 0]))
+    return case.ground.surface_temperature + np.interp(depth, ends, np.cumsum(np.append(0.0, layers.prod(axis=1))))
 
 
 def _wall_along(column: Column, at_nodes: Array, depth: Array) -> Array:

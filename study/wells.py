@@ -196,6 +196,18 @@ def hydraulics(inputs: Inputs) -> tuple[Array, Pipes, Fluid]:
     return flow_rate, pipes, fluid
 
 
+def transfer_units(inputs: Inputs) -> Array:
+    """Number of transfer units of the well, (lane,): its depth over the length in which temperatures settle.
+
+    Along the water's way M T' is at most (1/R_aw + 2/R_12) ΔT; the more transfer units, the more cells it takes.
+    """
+    flow_rate, pipes, fluid = hydraulics(inputs)
+    resistances = thermal_resistances(flow_rate, pipes, fluid)
+    conductance = 1.0 / resistances.annulus_wall + 2.0 / resistances.annulus_inner
+    units: Array = inputs["well.depth"] * conductance / (fluid.density * fluid.heat_capacity * flow_rate)
+    return units
+
+
 def _flow(inputs: Inputs) -> tuple[Array, Fluid]:
     names = ("density", "heat_capacity", "conductivity", "viscosity")
     return inputs["well.flow_rate"] / 3600.0, Fluid(*(inputs[f"fluid.{name}"] for name in names))

@@ -5,6 +5,7 @@ import runpy
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -70,12 +71,21 @@ def test_every_distribution_of_the_page_can_be_read(tmp_path: Path) -> None:
     assert kinds == {"constant", "normal", "truncated_normal", "lognormal", "uniform", "triangular", "choice"}
 
 
-def test_the_fragments_of_the_page_fit_into_a_study(tmp_path: Path) -> None:
-    yaml = YAML()
-    for line in blocks(STUDY_FILE, "yaml")[1].splitlines():
+def merged(whole: Any, part: Any) -> Any:
+    """A study's section with what a fragment says of it."""
+    return (
+        {**whole, **{key: merged(whole.get(key, {}), value) for key, value in part.items()}}
+        if isinstance(part, dict)
+        else part
+    )
+
+
+@pytest.mark.parametrize("block", blocks(STUDY_FILE, "yaml")[1:])
+def test_the_fragments_of_the_page_fit_into_a_study(tmp_path: Path, block: str) -> None:
+    yaml = YAML(typ="safe")
+    for key, value in yaml.load(block).items():
         whole = yaml.load(SMOKE.read_text())
-        for key, value in yaml.load(line).items():
-            whole[key] = {**whole[key], **value} if key in ("well", "rock") else value
+        whole[key] = merged(whole[key], value) if key in ("well", "rock") else value
         path = tmp_path / "study.yaml"
         yaml.dump(whole, path)
         assert load_study(path)
@@ -90,9 +100,9 @@ def test_every_dependency_has_its_reason() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     for name in re.findall(r'^    "([\w.-]+)>=', project, flags=re.MULTILINE):
         assert f"| {name} |" in text
-    (group,) = re.findall(r"^dev = \[(.*)\]", project, flags=re.MULTILINE)
-    for name in re.findall(r'"([\w-]+)"', group):
-        assert name in text
+    for group in re.findall(r"^(?:dev|peer) = \[(.*)\]", project, flags=re.MULTILINE):
+        for name in re.findall(r'"([\w-]+)[>"]', group):
+            assert name in text
 
 
 def test_pictures_show_the_ensemble(tmp_path: Path) -> None:
