@@ -102,7 +102,7 @@ def step_response(transform: Callable[[Complex], Complex], times: Array, nodes: 
     times
         s, increasing, (time,).
     nodes
-        Points on each contour: 16 are good for 6e-5 of the response, 24 for 1e-7.
+        Points on each contour: 16 are good for 1e-4 of the response, 24 for 2e-7.
 
     Returns
     -------

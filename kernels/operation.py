@@ -182,7 +182,7 @@ def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdo
     steps
         From `prepare_steps(wells, HOUR, daily=True)`.
     outdoor
-        Outdoor temperature of each hour of whole days, °C, (hour, lane).
+        Outdoor temperature of each hour of whole days, °C, (hour, lane); lanes are a multiple of `season.WIDTH`.
     """
     column, lanes = wells.column, outdoor.shape[1]
     pump_flow = wells.volume_flow / wells.pump_efficiency

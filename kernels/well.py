@@ -74,15 +74,18 @@ def share_cells(thickness: Array, total: int) -> NDArray[np.int64]:
     return np.maximum(1, np.rint(total * thickness / thickness.sum()).astype(np.int64))
 
 
-def time_edges(change: Array, times: Array, *, first: float, growth: float) -> Array:
-    """Edges of steps that are short after each change of load, then grow, and meet every change and output time.
+def time_edges(change: Array, end: float, *, first: float, growth: float) -> Array:
+    """Edges of steps that are short after each change of load, then grow, and meet the changes.
+
+    No step is much shorter than `first`: in a step in which water passes but a small part of a cell, what enters a cell
+    would leave it at once. Changes that follow each other sooner share a step.
 
     Parameters
     ----------
     change
         Times at which the load changes, s, the first one 0.
-    times
-        Output times, s, increasing; the last step ends with the last of them.
+    end
+        Time that the last step must reach, s.
     first, growth
         A step is `first` (s) long, or `growth` times the time since the last change, whichever is more.
 
@@ -90,17 +93,20 @@ def time_edges(change: Array, times: Array, *, first: float, growth: float) -> A
     -------
     Edges, s, (step + 1,).
     """
-    end = times[-1]
-    marks = np.append(change[change < end], end)
+    marks = [0.0]
+    for mark in change[change < end]:
+        if mark >= marks[-1] + first:
+            marks.append(mark)
+    marks.append(max(end, marks[-1] + first))
     edges = [np.zeros(1)]
     for start, stop in itertools.pairwise(marks):
         since = [0.0]
-        while since[-1] < stop - start:
+        while since[-1] < (stop - start) * (1.0 - 1e-9):
             since.append(since[-1] + max(first, growth * since[-1]))
         grown = start + np.array(since[1:]) * ((stop - start) / since[-1])  # scaled to land on `stop`
         grown[-1] = stop
         edges.append(grown)
-    return np.union1d(np.concatenate(edges), times)
+    return np.concatenate(edges)
 
 
 @dataclass(frozen=True)
@@ -191,21 +197,39 @@ def prescribed_load(
         depth = float(column.length @ column.cells)
         transit = depth * (well.annulus_storage + well.inner_storage) / well.flow
         first = transit / (SHORTEST_STEP * column.cells.sum())
-    edges = time_edges(change, times, first=first, growth=growth)
-    halved = np.sort(np.concatenate([edges, 0.5 * (edges[1:] + edges[:-1])]))
-    run = partial(_run, well, change=change, load=load, fixed_inlet=fixed_inlet, times=times, modes=modes)
-    if not extrapolate:
-        return run(edges)
-    return History(*(2.0 * fine - coarse for fine, coarse in zip(run(halved), run(edges), strict=True)))
+    edges = time_edges(change, float(times[-1]), first=first, growth=growth)
+    after = np.searchsorted(edges, times)
+    needed, place = np.unique([after - 1, after], return_inverse=True)
+    loads = partial(_mean_load, change, load)
+    coarse = _run(well, edges, loads(edges), fixed_inlet=fixed_inlet, needed=needed, modes=modes)
+    if extrapolate:
+        halved = np.sort(np.concatenate([edges, 0.5 * (edges[1:] + edges[:-1])]))
+        fine = _run(well, halved, loads(halved), fixed_inlet=fixed_inlet, needed=2 * needed, modes=modes)
+        coarse = History(*(2.0 * one - other for one, other in zip(fine, coarse, strict=True)))
+    share = (times - edges[after - 1]) / (edges[after] - edges[after - 1])
+
+    def between(values: Array) -> Array:
+        before, behind = (values[each] for each in place.reshape(2, -1))
+        weight = share.reshape(-1, *[1] * (values.ndim - 1))
+        return (1.0 - weight) * before + weight * behind
+
+    history = History(*map(between, coarse))
+    just_before = load[np.searchsorted(change, times, side="left") - 1]  # the outlet never jumps, the inlet does
+    return history._replace(inlet=just_before if fixed_inlet else history.outlet - just_before / well.flow)
+
+
+def _mean_load(change: Array, load: Array, edges: Array) -> Array:
+    """Mean load of each step between edges, (step,)."""
+    place = np.searchsorted(change, edges, side="right") - 1
+    total = np.append(0.0, np.cumsum(load[:-1] * np.diff(change)))[place] + load[place] * (edges - change[place])
+    return np.diff(total) / np.diff(edges)
 
 
 def _run(
-    well: Well, edges: Array, *, change: Array, load: Array, fixed_inlet: bool, times: Array, modes: Modes
+    well: Well, edges: Array, loads: Array, *, fixed_inlet: bool, needed: NDArray[np.int64], modes: Modes
 ) -> History:
-    """`prescribed_load` in steps between given edges, s, (step + 1,)."""
+    """`prescribed_load` in steps between given edges, s, (step + 1,), at those of number `needed`."""
     column, steps = well.column, np.diff(edges)
-    loads = load[np.searchsorted(change, edges[:-1] + 0.5 * steps, side="right") - 1]
-    keep = np.searchsorted(edges, times) - 1
     instant, weight = modes.own(well.surroundings)
     at_wall = modes.wall(well.surroundings)
 
@@ -218,7 +242,11 @@ def _run(
     nodes = 2 * len(column.segment)
     memory = np.zeros((nodes, len(modes.time_constant), 1))
     down, up, pipe = (column.undisturbed[:, None].copy() for _ in range(3))
-    history = History(*np.empty((2, len(times))), *np.empty((3, len(times), nodes)))
+    history = History(*np.empty((2, len(needed))), *np.empty((3, len(needed), nodes)))
+    for values in history[2:]:
+        values[:] = column.undisturbed  # the first edge: nothing has moved yet
+    gradient = np.diff(column.undisturbed[:2]) / np.diff(column.depth[:2])
+    history.inlet[:] = history.outlet[:] = column.undisturbed[0] - gradient * column.depth[0]
     for start in range(0, len(steps), CHUNK):
         length = steps[start : start + CHUNK]
         decay = np.exp(-np.divide.outer(length, modes.time_constant))
@@ -251,7 +279,7 @@ def _run(
             column.undisturbed[:, None].copy(),
             (memory, down, up, pipe),
             np.stack([lasting, *(to_pipe / with_pipe), *(to_pipe * lasting / stored)]).transpose(2, 1, 0).copy(),
-            keep - start,
+            needed - start - 1,
             history,
         )
     if not well.annulus_down:
@@ -261,9 +289,9 @@ def _run(
 
 @njit(cache=True, error_model="numpy")
 def _march(  # type: ignore[no-untyped-def]
-    loads, fixed_inlet, flow, by_step, segment, decay, weight, at_wall, undisturbed, state, of_pipe, keep, history
+    loads, fixed_inlet, flow, by_step, segment, decay, weight, at_wall, undisturbed, state, of_pipe, needed, history
 ):
-    """Some steps on; those of number `keep` go into `history` (the channel going down as its annulus)."""
+    """Some steps on; those after which an edge is needed go into `history` (the channel going down as its annulus)."""
     memory, down, up, pipe = state
     cells, nodes = len(segment), len(undisturbed)
     rest, flux = np.empty((2, nodes, 1))
@@ -295,7 +323,7 @@ def _march(  # type: ignore[no-untyped-def]
             advance(decay[step], flux[node], memory[node])
             share = of_pipe[step, segment[node // 2]]
             pipe[node] = share[0] * pipe[node] + share[1] * down[node] + share[2] * up[node]
-        for time in range(np.searchsorted(keep, step), np.searchsorted(keep, step + 1)):
+        for time in range(np.searchsorted(needed, step), np.searchsorted(needed, step + 1)):
             history.inlet[time] = inlet[0]
             history.outlet[time] = offset[0, 0] + ratio * inlet[0]
             for node in range(nodes):

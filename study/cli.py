@@ -108,7 +108,7 @@ def check(config: Path) -> None:
     _warn(study, console)
     inputs = tuple(study.inputs)
     table = Table(box=None, pad_edge=False)
-    table.add_column("key")
+    table.add_column("key", no_wrap=True)
     table.add_column("value")
     table.add_column("source")
     for key, value in flatten(without_sources(study.resolved())).items():

@@ -35,11 +35,14 @@ from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, tr
 
 Array = NDArray[np.float64]
 
-CELLS, MOST_CELLS, UNITS_PER_CELL = 5, 100, 3.0
+CELLS, MOST_CELLS, UNITS_PER_CELL = 3, 100, 1.5
 """Cells along a well in a study, two nodes each: at least, at most, and one for so many transfer units.
 
 `docs/physics.md` shows what their number costs.
 """
+
+COLDEST_AFTER = 30.0 * YEAR
+"""The coldest well is the one that its neighbours cool most by then, s."""
 
 FIRST_GUESS = 20.0
 """Temperature of a medium's properties before that of its loop is known, °C."""
@@ -178,9 +181,7 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
     per_time = 4.0 * arrays.diffusivity / spacing**2
     per_flux = 1.0 / (2.0 * np.pi * arrays.conductivity)
     length = arrays.column.length * arrays.column.cells[:, None]
-    coldest = (
-        (interaction.each(per_time * study.winters * YEAR) * (length * per_flux)[..., None]).sum(axis=0).argmax(-1)
-    )
+    coldest = (interaction.each(per_time * COLDEST_AFTER) * (length * per_flux)[..., None]).sum(axis=0).argmax(-1)
     four_alpha_t = np.multiply.outer(HOURLY.times, per_time)
     mean = interaction.mean(four_alpha_t)
     more = interaction.one(four_alpha_t, coldest) - mean

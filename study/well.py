@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
+from kernels.coaxial import GAUSS_POINTS, ROOT3
 from kernels.pipes import GRAVITY, friction_pressure_drop
 from kernels.well import Column, History, Well, prescribed_load, share_cells
 from study.config import WellCase
@@ -173,9 +174,18 @@ def _pressures(inputs: Inputs, arrays: WellArrays, history: History, *, annulus_
 
 
 def _water_along(column: Column, at_nodes: Array, at_top: Array, depth: Array) -> Array:
-    """Temperature of a channel at some depths, (time, depth), from that at its nodes and at the top."""
-    places, values = np.append(0.0, column.depth), np.column_stack([at_top, at_nodes])
-    return PchipInterpolator(places, values, axis=1, extrapolate=True)(depth)
+    """Temperature of a channel at some depths, (time, depth), from that at its nodes, (time, node), and at the top.
+
+    In each cell the parabola through its top and its two nodes, which is what collocation takes it for.
+    """
+    ends = np.append(0.0, np.cumsum(column.length[column.segment]))
+    of_depth = np.clip(np.searchsorted(ends, depth, side="right") - 1, 0, len(ends) - 2)
+    first, second = at_nodes[:, ::2], at_nodes[:, 1::2]
+    tops = at_top[:, None] + np.cumsum(np.pad(ROOT3 * (second - first), ((0, 0), (1, 0))), axis=1)[:, :-1]
+    points = np.append(0.0, GAUSS_POINTS)
+    curves = np.linalg.solve(np.vander(points), np.stack([tops, first, second], axis=1)[:, :, of_depth])
+    place = (depth - ends[of_depth]) / np.diff(ends)[of_depth]
+    return np.einsum("tpd,dp->td", curves, np.vander(place, 3))
 
 
 def _undisturbed(case: WellCase, depth: Array) -> Array:

@@ -7,8 +7,9 @@ exponentials: no cells, no steps. For the water's deviations from the undisturbe
 
 g is the layer's geothermal gradient, M the flow heat-capacity rate, C the water's heat capacity. The admittances w come
 from chains of radial two-ports: films and walls without heat capacity are resistances, other walls hollow cylinders;
-the rock ends the chain. The way back to time is `euler` or `talbot`, whose nodes have nothing in common. Talbot's does
-not see the fronts that run round the loop after a sudden change; once these have died away, both agree to 1e-6 K.
+the rock ends the chain. Where a pipe or the grout changes, a layer of rock is cut in two. The way back to time is
+`euler` or `talbot`, whose nodes have nothing in common. Talbot's does not see the fronts that run round the loop after
+a sudden change; once these have died away, both agree to 1e-6 K.
 
 `python tests/exact.py CASE.yaml` prints the answer as JSON, and on standard error how far the two are apart.
 """
@@ -41,14 +42,18 @@ class Wall(NamedTuple):
     heat_capacity: float
 
 
+Parts = tuple[Wall | float, ...]
+"""What lies between two places, from the inside out: walls and resistances, m K/W."""
+
+
 class Well(NamedTuple):
-    """One well in SI units and °C; a part between two places is a wall or a resistance (m K/W), from the inside out."""
+    """One well in SI units and °C."""
 
     flow: float  # heat-capacity rate, W/K
     annulus_heat_capacity: float  # of the water, J/m/K
     inner_heat_capacity: float
-    inner_to_annulus: tuple[Wall | float, ...]
-    annulus_to_rock: tuple[Wall | float, ...]
+    inner_to_annulus: Sequence[Parts]  # of each layer
+    annulus_to_rock: Sequence[Parts]
     borehole_radius: float
     surface_temperature: float
     layers: Array  # top to bottom: thickness (m), conductivity (W/m/K), heat capacity (J/m³/K), gradient (K/m)
@@ -89,8 +94,11 @@ def well_of(case: dict[str, Any]) -> Well:
     tube = pi * pipe_inner**2, 2 * pipe_inner  # cross-section, hydraulic diameter
     annulus = pi * (casing_inner**2 - pipe_outer**2), 2 * (casing_inner - pipe_outer)
 
-    def wall(part: dict[str, float], inner: float, outer: float) -> Wall:
-        return Wall(inner, outer, part["conductivity"], part.get("volumetric_heat_capacity", 0.0))
+    def wall(part: dict[str, Any], inner: float, outer: float, depth: float) -> Wall:
+        ends = np.cumsum([section["length"] for section in part.get("sections", [])])
+        at = int(np.searchsorted(ends, depth, side="right"))
+        here = part | (part["sections"][at] if at < len(ends) else {})
+        return Wall(inner, outer, here["conductivity"], here.get("volumetric_heat_capacity", 0.0))
 
     def film(radius: float, area: float, hydraulic_diameter: float) -> float:
         reynolds = density * volume_flow / area * hydraulic_diameter / fluid["viscosity"]
@@ -102,13 +110,29 @@ def well_of(case: dict[str, Any]) -> Well:
     layers[:, 0] = np.diff(np.minimum(np.cumsum(layers[:, 0]), well["depth"]), prepend=0.0)
     if sum(layers[:, 0]) < well["depth"] - 1e-6:
         raise ValueError(f"ground.layers must reach {well['depth']} m, got {sum(layers[:, 0])} m")
-    inner_pipe, steel = wall(pipe, pipe_inner, pipe_outer), wall(casing, casing_inner, casing_outer)
+    bottoms = np.cumsum(layers[:, 0])
+    sections = [
+        np.cumsum([section["length"] for section in part.get("sections", [])]) for part in (casing, grout, pipe)
+    ]
+    ends = np.unique(np.concatenate([bottoms, *sections]))
+    ends = ends[(ends > 0.0) & (ends <= bottoms[-1])]
+    tops = np.append(0.0, ends[:-1])
+    layers = layers[np.searchsorted(bottoms, tops, side="right")]
+    layers[:, 0] = ends - tops
+    tube_film, pipe_film, casing_film = (
+        film(pipe_inner, *tube),
+        film(pipe_outer, *annulus),
+        film(casing_inner, *annulus),
+    )
     return Well(
         flow=density * heat_capacity * volume_flow,
         annulus_heat_capacity=density * heat_capacity * annulus[0],
         inner_heat_capacity=density * heat_capacity * tube[0],
-        inner_to_annulus=(film(pipe_inner, *tube), inner_pipe, film(pipe_outer, *annulus)),
-        annulus_to_rock=(film(casing_inner, *annulus), steel, wall(grout, casing_outer, borehole)),
+        inner_to_annulus=[(tube_film, wall(pipe, pipe_inner, pipe_outer, top), pipe_film) for top in tops],
+        annulus_to_rock=[
+            (casing_film, wall(casing, casing_inner, casing_outer, top), wall(grout, casing_outer, borehole, top))
+            for top in tops
+        ],
         borehole_radius=borehole,
         surface_temperature=ground["surface_temperature"] - 273.15,
         layers=layers,
@@ -129,7 +153,12 @@ def rock_impedance(s: Array, radius: float, conductivity: float, heat_capacity: 
     return kve(0, x) / (2 * pi * conductivity * x * kve(1, x))
 
 
-def chain(s: Array, parts: Sequence[Wall | float]) -> Array:
+def mean_resistance(well: Well, layers: Sequence[Parts]) -> float:
+    """Steady resistance of what lies between two places, mean over the depth, m K/W."""
+    return float(np.average([sum(map(resistance, parts)) for parts in layers], weights=well.layers[:, 0]))
+
+
+def chain(s: Array, parts: Parts) -> Array:
     """Matrix (2, 2, nodes): temperature and outward heat flow inside from those outside; determinant 1."""
     total = np.eye(2)[:, :, None] + 0 * s
     for part in parts:
@@ -149,22 +178,27 @@ def chain(s: Array, parts: Sequence[Wall | float]) -> Array:
 def deviations(
     s: Array, well: Well, *, depths: Array, inlet: float | None = None, heat: float = 0.0, moving: bool = True
 ) -> Array:
-    """Laplace transform (K s) of the water's deviation from the ground, shape (down and up, depths, nodes).
+    """Laplace transform (K s) of deviations from the ground, shape (down, up and borehole wall; depths, nodes).
 
     At t = 0 the inlet deviation becomes `inlet` (K) or, where that is None, the heat taken becomes `heat` (W); `moving`
-    is whether the water then also starts to carry the ground's heat along. `s` in 1/s, `depths` in m.
+    is whether the water then also starts to carry the ground's heat along. `s` in 1/s, `depths` in m; where a layer
+    ends, the borehole wall is that layer's.
     """
-    pipe, casing = chain(s, well.inner_to_annulus), chain(s, well.annulus_to_rock)
-    w = 1 / pipe[0, 1] / well.flow
-    inner = (well.inner_heat_capacity * s + pipe[1, 1] / pipe[0, 1]) / well.flow
+    passed = []  # borehole wall over annulus, of each layer
+    radial = []  # w, and the decay rates of annulus and inner pipe
+    for (_, k, c, _), to_annulus, to_rock in zip(well.layers, well.inner_to_annulus, well.annulus_to_rock, strict=True):
+        pipe, casing, z = chain(s, to_annulus), chain(s, to_rock), rock_impedance(s, well.borehole_radius, k, c)
+        outside = (casing[1, 0] * z + casing[1, 1]) / (casing[0, 0] * z + casing[0, 1])
+        passed.append(z / (casing[0, 0] * z + casing[0, 1]))
+        annulus = well.annulus_heat_capacity * s + outside + pipe[0, 0] / pipe[0, 1]
+        inner = well.inner_heat_capacity * s + pipe[1, 1] / pipe[0, 1]
+        radial.append((1 / pipe[0, 1] / well.flow, annulus / well.flow, inner / well.flow))
     ends = np.cumsum([0.0, *well.layers[:, 0]])
     cuts = np.unique(np.concatenate([ends, depths]))
     lines, steps = [(0 * s, s**0)], []  # U = A + B D at each cut, from the bottom up
     for above, below in zip(cuts[-2::-1], cuts[:0:-1], strict=True):
-        _, k, c, gradient = well.layers[np.searchsorted(ends, below) - 1]
-        z = rock_impedance(s, well.borehole_radius, k, c)
-        wall = (casing[1, 0] * z + casing[1, 1]) / (casing[0, 0] * z + casing[0, 1])
-        annulus = (well.annulus_heat_capacity * s + wall + pipe[0, 0] / pipe[0, 1]) / well.flow
+        layer = np.searchsorted(ends, below) - 1
+        gradient, (w, annulus, inner) = well.layers[layer, 3], radial[layer]
         n_d, n_u = (annulus, inner) if well.annulus_down else (inner, annulus)
         # (D, U)' = [[-n_d, w], [-w, n_u]] (D, U) - g/s: a mode (h, w) falls with depth, one (w, h) rises; a constant
         root = np.sqrt(((n_d + n_u) / 2) ** 2 - w**2)
@@ -184,7 +218,9 @@ def deviations(
     for constant, factor in reversed(steps):
         down.append(constant + factor * down[-1])
     both = np.array([(D, A + B * D) for D, (A, B) in zip(down, reversed(lines), strict=True)])
-    return both[np.searchsorted(cuts, depths)].transpose(1, 0, 2)
+    both = both[np.searchsorted(cuts, depths)].transpose(1, 0, 2)
+    layers = np.maximum(np.searchsorted(ends, depths) - 1, 0)
+    return np.concatenate([both, [np.array(passed)[layers] * both[0 if well.annulus_down else 1]]])
 
 
 def euler(transform: Transform, t: float, terms: int = 4000) -> Array:
@@ -208,10 +244,12 @@ def talbot(transform: Transform, t: float, nodes: int = 32) -> Array:
 def solve(case: dict[str, Any], *, invert: Inverse = euler, depths: Sequence[float] = ()) -> dict[str, Any]:
     """Exact answer for a case as read from YAML, under the keys that `hotland well` writes.
 
-    With `depths` (m) also `annulus_temperature` and `inner_temperature` (°C), one list over depth for each time.
+    With `depths` (m) also `annulus_temperature`, `inner_temperature` and `wall_temperature` (°C, the last of the
+    borehole), one list over depth for each time; they default to the case's own.
     """
     case = si(case)
     well, load, times = well_of(case), case["load"], np.array(case["times"])
+    depths = depths or case.get("depths", ())
     inlet = load["inlet_temperature"] - 273.15 - well.surface_temperature if "inlet_temperature" in load else None
     schedule = load.get("schedule", [[0.0, load["heat_rate"]]] if "heat_rate" in load else [])
     changes = np.diff([rate for _, rate in schedule], prepend=0.0)
@@ -224,18 +262,19 @@ def solve(case: dict[str, Any], *, invert: Inverse = euler, depths: Sequence[flo
     for (start, _), change in zip(schedule, changes, strict=True):
         for i in np.flatnonzero(times > start):
             water[i] += after(times[i] - start, heat=change, moving=False)
-    down, up = water[:, 0], water[:, 1]
+    down, up, wall = water.transpose(1, 0, 2)
     answer = {
         "time_days": (times / 86400).tolist(),
         "outlet_temperature": up[:, 0].tolist(),
         "inlet_temperature": down[:, 0].tolist(),
         "heat_rate_kW": (well.flow * (up - down)[:, 0] / 1e3).tolist(),
-        "R_annulus_wall_mK_per_W": sum(map(resistance, well.annulus_to_rock)),
-        "R_annulus_inner_mK_per_W": sum(map(resistance, well.inner_to_annulus)),
+        "R_annulus_wall_mK_per_W": mean_resistance(well, well.annulus_to_rock),
+        "R_annulus_inner_mK_per_W": mean_resistance(well, well.inner_to_annulus),
     }
     if len(depths):
         annulus, inner = (down, up) if well.annulus_down else (up, down)
-        answer |= {"annulus_temperature": annulus[:, 1:].tolist(), "inner_temperature": inner[:, 1:].tolist()}
+        along = {"annulus_temperature": annulus, "inner_temperature": inner, "wall_temperature": wall}
+        answer |= {"depth_m": list(depths)} | {name: values[:, 1:].tolist() for name, values in along.items()}
     return answer
 
 

@@ -1,46 +1,34 @@
-"""The counterflow against exact solutions and its own equations; resistances and friction against values by hand."""
+"""The counterflow against exact solutions and its own equations, written out for every node."""
 
-import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from exact import si
 from numpy.typing import NDArray
-from ruamel.yaml import YAML
 from scipy.linalg import expm
 
-from kernels.coaxial import (
-    Fluid,
-    Pipes,
-    eliminate,
-    friction_pressure_drop,
-    nusselt_number,
-    petukhov_friction_factor,
-    reynolds_number,
-    sweep_down,
-    sweep_up,
-    thermal_resistances,
-)
+from kernels.coaxial import GAUSS_POINTS, eliminate, sweep_down, sweep_up
 
 Array = NDArray[Any]
-WELLS = sorted((Path(__file__).parent / "wells").glob("*.yaml"))
-WATER = Fluid(*map(np.asarray, (998.0, 4186.0, 0.6, 1e-3)))
-PIPES = Pipes.of_sizes(
-    borehole_diameter=np.asarray(0.2413),
-    casing_outer_diameter=np.asarray(0.1778),
-    casing_wall=np.asarray(0.00919),
-    inner_pipe_outer_diameter=np.asarray(0.110),
-    inner_pipe_wall=np.asarray(0.010),
-    casing_conductivity=np.asarray(40.0),
-    grout_conductivity=np.asarray(1.5),
-    inner_pipe_conductivity=np.asarray(0.42),
-)
+DIRECTIONS = [True, False]
+NAMES = ("g_down", "g_up", "g_12", "storage_down", "storage_up")
+
+
+class Case(NamedTuple):
+    """What one step needs: `eliminate`'s (segment, lane), and temperatures at the nodes and of the inlet."""
+
+    length: Array
+    cells: Array
+    flow: Array
+    conductances: dict[str, Array]
+    rest: Array
+    down: Array
+    up: Array
+    inlet: Array
 
 
 class Step(NamedTuple):
-    """What one step of the counterflow gives: (lane,) at top and bottom, means and flux (cell, lane)."""
+    """What one step gives: (lane,) at top and bottom, (node, lane) along the well."""
 
     outlet: Array
     bottom: Array
@@ -50,19 +38,18 @@ class Step(NamedTuple):
     flux: Array
 
 
-def step(m: Array, conductances: list[Array], wall: Array, down: Array, up: Array, inlet: Array) -> Step:
-    """One step; `conductances` as `eliminate` takes them: g_down, g_up, g_12, storage_down, storage_up."""
-    cells, lanes = wall.shape
-    sweep, ratio = np.empty((10, cells, lanes)), np.empty(lanes)
-    offset, progress = np.empty((cells + 1, lanes)), np.empty((cells, lanes))
-    g_down, g_up, g_12, storage_down, storage_up = conductances
-    eliminate(m, g_down, g_up, g_12, storage_down, storage_up, sweep, ratio)
-    sweep_up(sweep, wall, down, up, offset, progress)
-    outlet = offset[0] + ratio * inlet
-    bottom, bottom_up = inlet.copy(), outlet.copy()
-    new_down, new_up, flux = np.empty((3, cells, lanes))
-    sweep_down(sweep, g_down, g_up, wall, offset, progress, bottom, bottom_up, new_down, new_up, flux)
-    return Step(outlet, bottom, bottom_up, new_down, new_up, flux)
+def step(case: Case) -> Step:
+    counterflow = eliminate(length=case.length, cells=case.cells, flow=case.flow, **case.conductances)
+    segment = np.repeat(np.arange(len(case.cells)), case.cells)
+    nodes, lanes = case.rest.shape
+    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
+    down, up, flux = case.down.copy(), case.up.copy(), np.empty((nodes, lanes))
+    sweep_up(counterflow, segment, case.rest, down, up, source, offset)
+    outlet = offset[0] + counterflow.slope[0] * case.inlet
+    water = np.empty((2, lanes))
+    sweep_down(counterflow, segment, case.rest, source, offset, case.inlet, water, down, up, flux)
+    bottom_up = outlet + np.sqrt(3.0) * (up[1::2] - up[::2]).sum(axis=0)
+    return Step(outlet, water[0], bottom_up, down, up, flux)
 
 
 DEPTH, FLOW, ANNULUS_WALL, ANNULUS_INNER = 2900.0, 33520.0, 0.022, 0.095
@@ -70,12 +57,21 @@ DEPTH, FLOW, ANNULUS_WALL, ANNULUS_INNER = 2900.0, 33520.0, 0.022, 0.095
 
 def steady(cells: int, *, annulus_down: bool) -> Array:
     """Outlet and bottom temperature (°C) between fixed walls T_w = 9 + 0.03 z, inlet 20 °C."""
-    one = np.ones((cells, 1))
-    length = DEPTH / cells
-    wall = 9.0 + 0.03 * length * (np.arange(cells)[:, None] + 0.5)
-    to_wall = [one / ANNULUS_WALL * annulus_down, one / ANNULUS_WALL * (not annulus_down)]
-    conductances = [*to_wall, one / ANNULUS_INNER, 0 * one, 0 * one]
-    answer = step(FLOW / length * one, conductances, wall, 0 * one, 0 * one, np.array([20.0]))
+    one = np.ones((1, 1))
+    values = (annulus_down / ANNULUS_WALL, (not annulus_down) / ANNULUS_WALL, 1.0 / ANNULUS_INNER, 0.0, 0.0)
+    depth = DEPTH / cells * (np.arange(cells)[:, None] + GAUSS_POINTS).reshape(-1, 1)
+    answer = step(
+        Case(
+            length=DEPTH / cells * one,
+            cells=np.array([cells]),
+            flow=np.array([FLOW]),
+            conductances={name: value * one for name, value in zip(NAMES, values, strict=True)},
+            rest=9.0 + 0.03 * depth,
+            down=0.0 * depth,
+            up=0.0 * depth,
+            inlet=np.array([20.0]),
+        )
+    )
     np.testing.assert_allclose(answer.bottom, answer.bottom_up, rtol=1e-13)
     return np.array([answer.outlet.item(), answer.bottom.item()])
 
@@ -96,185 +92,145 @@ def exact_steady(*, annulus_down: bool) -> Array:
 
 def test_steady_counterflow_at_the_known_point() -> None:
     np.testing.assert_allclose(exact_steady(annulus_down=True), [54.607999, 77.679227], rtol=0, atol=1e-6)
-    np.testing.assert_allclose(steady(2000, annulus_down=True), [54.607999, 77.679227], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(steady(64, annulus_down=True), [54.607999, 77.679227], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("annulus_down", [True, False])
-def test_steady_counterflow_converges_at_second_order(annulus_down: bool) -> None:
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
+def test_steady_counterflow_converges_at_fourth_order(annulus_down: bool) -> None:
     exact = exact_steady(annulus_down=annulus_down)
-    errors = np.array([np.abs(steady(cells, annulus_down=annulus_down) - exact) for cells in (20, 40, 80, 160)])
-    np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), 2.0, atol=0.02)
-    assert errors[-1].max() < 3e-4
+    errors = np.array([np.abs(steady(cells, annulus_down=annulus_down) - exact) for cells in (12, 24, 48)])
+    np.testing.assert_allclose(np.log2(errors[:-1] / errors[1:]), 4.0, atol=0.1)
+    assert errors[-1].max() < 2e-6
 
 
-def random_step(*, annulus_down: bool, lanes: int = 5, cells: int = 12) -> tuple[Any, ...]:
-    """Arguments of `step` with every number its own, in the sizes of real wells."""
+def test_nodes_are_those_of_gauss() -> None:
+    points, weights = np.polynomial.legendre.leggauss(2)
+    np.testing.assert_allclose(GAUSS_POINTS, (points + 1.0) / 2.0, rtol=1e-14)
+    np.testing.assert_allclose(weights / 2.0, 0.5)
+
+
+CELLS = np.array([4, 1, 7])
+
+
+def random_case(*, annulus_down: bool, lanes: int = 5) -> Case:
+    """Every number its own, in the sizes of real wells."""
     rng = np.random.default_rng(3)
-    m = rng.uniform(1e4, 4e4, lanes) / rng.uniform(100.0, 300.0, (cells, lanes))
-    g, g_12, storage_a, storage_b = rng.uniform(2.0, 20.0, (4, cells, lanes))
-    to_wall = [g, 0 * g] if annulus_down else [0 * g, g]
-    wall, down, up = rng.uniform(5.0, 90.0, (3, cells, lanes))
-    return m, [*to_wall, g_12, storage_a, storage_b], wall, down, up, rng.uniform(2.0, 30.0, lanes)
+    g, g_12, storage_down, storage_up = rng.uniform(2.0, 20.0, (4, len(CELLS), lanes))
+    to_wall = (g, 0.0 * g) if annulus_down else (0.0 * g, g)
+    rest, down, up = rng.uniform(5.0, 90.0, (3, 2 * CELLS.sum(), lanes))
+    return Case(
+        length=rng.uniform(100.0, 300.0, (len(CELLS), lanes)),
+        cells=CELLS,
+        flow=rng.uniform(1e4, 4e4, lanes),
+        conductances=dict(zip(NAMES, (*to_wall, g_12, storage_down, storage_up), strict=True)),
+        rest=rest,
+        down=down,
+        up=up,
+        inlet=rng.uniform(2.0, 30.0, lanes),
+    )
 
 
-@pytest.mark.parametrize("annulus_down", [True, False])
-def test_step_solves_the_equations_of_every_cell(annulus_down: bool) -> None:
-    """The module's two equations, box scheme and implicit Euler, written out for every cell."""
-    m, (g_down, g_up, g_12, storage_down, storage_up), wall, down, up, inlet = random_step(annulus_down=annulus_down)
-    answer = step(m, [g_down, g_up, g_12, storage_down, storage_up], wall, down, up, inlet)
-    d_ends, u_ends = [inlet], [answer.outlet]
-    for d, u in zip(answer.down, answer.up, strict=True):  # a mean and one end give the other end
-        d_ends.append(2.0 * d - d_ends[-1])
-        u_ends.append(2.0 * u - u_ends[-1])
-    np.testing.assert_allclose(d_ends[-1], answer.bottom, rtol=1e-12)
-    np.testing.assert_allclose(u_ends[-1], answer.bottom, rtol=1e-12)
-    falling = storage_down * (answer.down - down) + m * np.diff(d_ends, axis=0)
-    rising = storage_up * (answer.up - up) - m * np.diff(u_ends, axis=0)
-    from_wall_down, from_wall_up = g_down * (wall - answer.down), g_up * (wall - answer.up)
-    between = g_12 * (answer.up - answer.down)
-    np.testing.assert_allclose(falling, from_wall_down + between, atol=1e-8)
-    np.testing.assert_allclose(rising, from_wall_up - between, atol=1e-8)
-    np.testing.assert_allclose(answer.flux, from_wall_down + from_wall_up, rtol=1e-12)
+def along(case: Case, values: Array) -> Array:
+    """Values of segments at their cells, (cell, 1, lane)."""
+    return np.repeat(values, case.cells, axis=0)[:, None]
 
 
-@pytest.mark.parametrize("annulus_down", [True, False])
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
+def test_step_solves_the_equations_at_every_node(annulus_down: bool) -> None:
+    """The module's two equations at both nodes of every cell, for the parabolas through its top and its nodes."""
+    case = random_case(annulus_down=annulus_down)
+    answer = step(case)
+    lanes = len(case.flow)
+    places = np.append(0.0, GAUSS_POINTS)
+    slopes = np.linalg.solve(np.vander(places), np.eye(3))  # of the values at them: coefficients of the parabola
+    slopes = np.stack([2.0 * GAUSS_POINTS, np.ones(2), np.zeros(2)], axis=-1) @ slopes
+    at_end = np.ones(3) @ np.linalg.solve(np.vander(places), np.eye(3))
+    end, derivative = {}, {}
+    for name, start, values in (("down", case.inlet, answer.down), ("up", answer.outlet, answer.up)):
+        tops, of_cells = start, []
+        for pair in values.reshape(-1, 2, lanes):
+            cell = np.concatenate([tops[None], pair])
+            of_cells.append(slopes @ cell)
+            tops = at_end @ cell
+        end[name], derivative[name] = tops, np.array(of_cells) / along(case, case.length)
+    np.testing.assert_allclose(end["down"], answer.bottom, rtol=1e-12)
+    np.testing.assert_allclose(end["up"], answer.bottom, rtol=1e-11)
+    rest, before_down, before_up, down, up, flux = (
+        each.reshape(-1, 2, lanes) for each in (case.rest, case.down, case.up, answer.down, answer.up, answer.flux)
+    )
+    g_down, g_up, g_12, storage_down, storage_up = (along(case, case.conductances[name]) for name in NAMES)
+    falling = storage_down * (down - before_down) + case.flow * derivative["down"]
+    rising = storage_up * (up - before_up) - case.flow * derivative["up"]
+    np.testing.assert_allclose(falling, g_down * (rest - down) + g_12 * (up - down), atol=1e-7)
+    np.testing.assert_allclose(rising, g_up * (rest - up) - g_12 * (up - down), atol=1e-7)
+    np.testing.assert_allclose(flux, g_down * (rest - down) + g_up * (rest - up), rtol=1e-12)
+
+
+@pytest.mark.parametrize("annulus_down", DIRECTIONS)
 def test_step_conserves_energy(annulus_down: bool) -> None:
-    """Heat that leaves at the top is the rock's, less what the water keeps."""
-    m, conductances, wall, down, up, inlet = random_step(annulus_down=annulus_down)
-    length = 25000.0 / m  # so that M = 25,000 W/K in every cell
-    answer = step(m, conductances, wall, down, up, inlet)
-    *_, storage_down, storage_up = conductances
-    kept = storage_down * (answer.down - down) + storage_up * (answer.up - up)
-    delivered = 25000.0 * (answer.outlet - inlet)
-    gross = (np.abs(answer.flux * length) + np.abs(kept * length)).sum(axis=0)
-    imbalance = delivered - ((answer.flux - kept) * length).sum(axis=0)
+    """Heat that leaves at the top is what the surroundings gave, less what the channels keep."""
+    case = random_case(annulus_down=annulus_down)
+    answer = step(case)
+    half = np.repeat(along(case, 0.5 * case.length)[:, 0], 2, axis=0)
+    storage_down, storage_up = (
+        np.repeat(along(case, case.conductances[name])[:, 0], 2, axis=0) for name in ("storage_down", "storage_up")
+    )
+    kept = half * (storage_down * (answer.down - case.down) + storage_up * (answer.up - case.up))
+    gross = (np.abs(half * answer.flux) + np.abs(kept)).sum(axis=0)
+    imbalance = case.flow * (answer.outlet - case.inlet) - (half * answer.flux - kept).sum(axis=0)
     assert np.abs(imbalance / gross).max() < 1e-12
 
 
 def test_without_exchange_the_inlet_comes_back() -> None:
-    m, (*_, storage_down, storage_up), wall, down, up, inlet = random_step(annulus_down=True)
-    none = 0 * m
-    answer = step(m, [none, none, none, 0 * storage_down, 0 * storage_up], wall, down, up, inlet)
-    np.testing.assert_allclose(answer.outlet, inlet, rtol=1e-14)
+    case = random_case(annulus_down=True)
+    answer = step(case._replace(conductances={name: 0.0 * value for name, value in case.conductances.items()}))
+    np.testing.assert_allclose(answer.outlet, case.inlet, rtol=1e-14)
     np.testing.assert_array_equal(answer.flux, 0.0)
 
 
+def test_channels_in_perfect_contact_are_one_water_at_rest() -> None:
+    """R_12 → 0: what goes down takes nothing along, as the same comes up; each place is alone with its rock."""
+    case = random_case(annulus_down=True)
+    answer = step(case._replace(conductances={**case.conductances, "g_12": np.full((len(CELLS), 5), 1e11)}))
+    g, of_down, of_up = (
+        np.repeat(along(case, case.conductances[name])[:, 0], 2, axis=0)
+        for name in ("g_down", "storage_down", "storage_up")
+    )
+    alone = (g * case.rest + of_down * case.down + of_up * case.up) / (g + of_down + of_up)
+    np.testing.assert_allclose(answer.down, alone, rtol=0, atol=2e-3)
+    np.testing.assert_allclose(answer.up, alone, rtol=0, atol=2e-3)
+
+
+def test_segments_of_the_same_kind_are_one() -> None:
+    case = random_case(annulus_down=True)
+    alike = case._replace(
+        length=np.tile(case.length[:1], (3, 1)),
+        conductances={name: np.tile(value[:1], (3, 1)) for name, value in case.conductances.items()},
+    )
+    one = alike._replace(
+        length=case.length[:1],
+        cells=np.array([CELLS.sum()]),
+        conductances={name: value[:1] for name, value in case.conductances.items()},
+    )
+    for name, value in step(one)._asdict().items():
+        np.testing.assert_array_equal(value, getattr(step(alike), name), err_msg=name)
+
+
 def test_every_lane_is_alone() -> None:
-    m, conductances, wall, down, up, inlet = random_step(annulus_down=True)
-    together = step(m, conductances, wall, down, up, inlet)
-    one = slice(3, 4)
-    cut = [np.ascontiguousarray(array[..., one]) for array in (m, *conductances, wall, down, up, inlet)]
-    alone = step(cut[0], cut[1:6], *cut[6:])
+    case = random_case(annulus_down=True)
+    together = step(case)
+    one = np.array([3])
+    alone = step(
+        Case(
+            length=case.length[:, one],
+            cells=case.cells,
+            flow=case.flow[one],
+            conductances={name: value[:, one] for name, value in case.conductances.items()},
+            rest=case.rest[:, one],
+            down=case.down[:, one],
+            up=case.up[:, one],
+            inlet=case.inlet[one],
+        )
+    )
     for name in Step._fields:
         np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[..., one])
-
-
-@pytest.mark.parametrize("path", WELLS, ids=lambda path: path.stem)
-def test_thermal_resistances(path: Path) -> None:
-    """Wells in laminar, transitional and turbulent flow, against their stored answers."""
-    case, answer = si(YAML(typ="safe").load(path)), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    well, water = case["well"], case["fluid"]
-    casing, pipe = well["casing"], well["inner_pipe"]
-    sizes = {
-        "borehole_diameter": well["borehole_diameter"],
-        "casing_outer_diameter": casing["outer_diameter"],
-        "casing_wall": casing["wall"],
-        "inner_pipe_outer_diameter": pipe["outer_diameter"],
-        "inner_pipe_wall": pipe["wall"],
-        "casing_conductivity": casing["conductivity"],
-        "grout_conductivity": well["grout"]["conductivity"],
-        "inner_pipe_conductivity": pipe["conductivity"],
-    }
-    pipes = Pipes.of_sizes(**{name: np.asarray(value) for name, value in sizes.items()})
-    fluid = Fluid(*(np.asarray(water[name]) for name in ("density", "heat_capacity", "conductivity", "viscosity")))
-    resistances = thermal_resistances(np.asarray(well["flow_rate"]), pipes, fluid)
-    expected = [answer[f"R_{name}_mK_per_W"] for name in ("annulus_wall", "annulus_inner")]
-    np.testing.assert_allclose(resistances, expected, rtol=1e-12)
-
-
-def test_wells_cover_every_branch_of_the_films() -> None:
-    regimes = set()
-    for path in WELLS:
-        case = si(YAML(typ="safe").load(path))
-        well, water = case["well"], case["fluid"]
-        inner = well["inner_pipe"]["outer_diameter"] - 2.0 * well["inner_pipe"]["wall"]
-        casing = well["casing"]["outer_diameter"] - 2.0 * well["casing"]["wall"]
-        wetted = {"inner": inner, "annulus": casing + well["inner_pipe"]["outer_diameter"]}
-        for channel, diameters in wetted.items():  # Re = 4 ρ V / (π µ (sum of the wetted diameters))
-            reynolds = 4.0 * water["density"] * well["flow_rate"] / (np.pi * water["viscosity"] * diameters)
-            regimes.add((channel, "laminar" if reynolds < 2300 else "transitional" if reynolds < 4000 else "turbulent"))
-    branches = {(channel, regime) for channel in ("inner", "annulus") for regime in ("transitional", "turbulent")}
-    assert regimes >= branches | {("annulus", "laminar")}
-
-
-@pytest.mark.parametrize("corner", [2300.0, 4000.0])
-@pytest.mark.parametrize("prandtl", [0.7, 7.0, 150.0])
-def test_nusselt_number_has_no_step(corner: float, prandtl: float) -> None:
-    around = nusselt_number(corner * np.array([1.0 - 1e-12, 1.0, 1.0 + 1e-12]), np.asarray(prandtl))
-    np.testing.assert_allclose(around, around[1], rtol=1e-9)
-    reynolds = np.linspace(1000.0, 20000.0, 500)
-    assert np.all(np.diff(nusselt_number(reynolds, np.asarray(prandtl))) >= 0.0)
-
-
-def test_nusselt_number_by_hand() -> None:
-    """Gnielinski at Re 10,000 and Pr 7 with f = (0.79 · 9.21034 - 1.64)⁻²; halfway between the corners; laminar."""
-    eighth = (0.79 * 9.210340371976184 - 1.64) ** -2 / 8.0
-    by_hand = eighth * 9000.0 * 7.0 / (1.0 + 12.7 * eighth**0.5 * (7.0 ** (2.0 / 3.0) - 1.0))
-    prandtl = np.asarray(7.0)
-    assert nusselt_number(np.asarray(1e4), prandtl) == pytest.approx(by_hand, rel=1e-12)
-    laminar, halfway, turbulent = nusselt_number(np.array([500.0, 3150.0, 4000.0]), prandtl)
-    assert laminar == 4.364
-    assert halfway == pytest.approx((4.364 + turbulent) / 2.0, rel=1e-12)
-
-
-def test_petukhov_friction_factor_by_hand() -> None:
-    """Re 10⁵: 0.79 · 11.5129 - 1.64 = 7.4552, squared 55.580."""
-    assert petukhov_friction_factor(np.asarray(1e5)) == pytest.approx(1.0 / 55.580, rel=2e-5)
-
-
-def test_reynolds_number_by_hand() -> None:
-    """998 kg/m³, 0.008 m³/s through 0.01 m² is 0.8 m/s; over 0.05 m at 0.001 Pa s."""
-    flow_rate, area, diameter = np.array([0.008, 0.01, 0.05])
-    assert reynolds_number(flow_rate, area, diameter, WATER) == pytest.approx(39920.0)
-
-
-def test_friction_of_slow_flow() -> None:
-    """Hagen-Poiseuille in the pipe, V = π Δp d⁴ / (128 µ L), and its counterpart between concentric cylinders,
-
-    V = π Δp / (8 µ L) · (R⁴ - r⁴ - (R² - r²)² / ln(R / r)): the velocity profile, integrated.
-    """
-    flow, depth = np.asarray(2e-5), np.asarray(1000.0)
-    outer, inner = (0.1778 - 2 * 0.00919) / 2, 0.110 / 2
-    pipe = np.pi * 0.090**4 / (128.0 * 1e-3 * 1000.0)
-    bracket = outer**4 - inner**4 - (outer**2 - inner**2) ** 2 / np.log(outer / inner)
-    annulus = np.pi / (8.0 * 1e-3 * 1000.0) * bracket
-    assert friction_pressure_drop(flow, depth, PIPES, WATER) == pytest.approx(flow / pipe + flow / annulus, rel=1e-9)
-
-
-def test_friction_by_hand() -> None:
-    """30 m³/h down and up 100 m, turbulent, written out from areas and wetted perimeters."""
-    expected = 0.0
-    for area, perimeter in (
-        (np.pi / 4.0 * 0.090**2, np.pi * 0.090),
-        (np.pi / 4.0 * (0.15942**2 - 0.110**2), np.pi * (0.15942 + 0.110)),
-    ):
-        diameter, speed = 4.0 * area / perimeter, 30.0 / 3600.0 / area
-        factor = (0.79 * np.log(998.0 * speed * diameter / 1e-3) - 1.64) ** -2
-        expected += factor * 100.0 / diameter * 998.0 * speed**2 / 2.0
-    drop = friction_pressure_drop(np.asarray(30.0 / 3600.0), np.asarray(100.0), PIPES, WATER)
-    assert drop == pytest.approx(expected, rel=1e-12)
-
-
-def test_friction_has_no_step() -> None:
-    flow = np.linspace(1e-5, 2e-3, 20000)
-    drop = friction_pressure_drop(flow, np.asarray(1000.0), PIPES, WATER)
-    change = np.diff(drop)
-    assert np.all(change > 0.0)
-    assert change.max() < 3.0 * np.median(change[-100:])
-
-
-@pytest.mark.parametrize(("mass_flow", "kilopascal"), [(6.0, 507.0), (8.0, 854.0), (10.0, 1283.0), (12.0, 1792.0)])
-def test_friction_of_a_deep_well(mass_flow: float, kilopascal: float) -> None:
-    """Figures of a simple model of a 2,900 m well in 177.8 x 9.19 and 110 x 10 mm: assumptions, not measurements."""
-    drop = friction_pressure_drop(np.asarray(mass_flow / 998.0), np.asarray(2900.0), PIPES, WATER)
-    assert drop / 1e3 == pytest.approx(kilopascal, rel=0.1)

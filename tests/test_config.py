@@ -102,7 +102,7 @@ def test_the_studies_of_the_repository_load(name: str) -> None:
 
 def test_every_assumption_about_shenyang_has_a_source() -> None:
     study = load_study(CONFIGS / "shenyang.yaml")
-    assert study.field.rows * study.field.columns == 28
+    assert len(study.field.places) == 28
     assert [key for key, value in study.uncertain.items() if not value.source] == []
 
 
@@ -144,12 +144,20 @@ def test_every_assumption_about_shenyang_has_a_source() -> None:
         ("well.depth", "99 m", "at least 100 and at most 10000"),
         ("well.flow_rate", "300 m^3/h", "at most 200"),
         ("well.flow_direction", "up", "'annulus_down' or 'inner_down'"),
-        (
-            "well.casing.volumetric_heat_capacity",
-            "3.85 MJ/m^3/K",
-            "not modelled yet; leave volumetric_heat_capacity out",
-        ),
-        ("field.rows", 51, "less than or equal to 50"),
+        ("well.casing.volumetric_heat_capacity", "0 MJ/m^3/K", "above 0 and at most 10"),
+        ("well.casing.sections", [], "at least 1 item"),
+        ("well.grout.sections", [{"length": f"{n} m"} for n in range(1, 7)], "at most 5 items"),
+        ("well.grout.sections", [{"conductivity": "1 W/m/K"}], "length: is missing; allowed: a quantity in m"),
+        ("well.inner_pipe.sections", [{"length": "1 m", "wall": "5 mm"}], "sections.0"),
+        ("field.rows", 31, "less than or equal to 30"),
+        ("field.coordinates", [["0 m", "0 m"]], "give either rows, columns and spacing, or coordinates"),
+        ("field.spacing", ABSENT, "give either rows, columns and spacing, or coordinates"),
+        ("field", {"coordinates": []}, "at least 1 item"),
+        ("field", {"coordinates": [["0 m"]]}, "field.coordinates.0.1: is missing"),
+        ("field", {"coordinates": [["0 m", "0"]]}, "the unit is missing; allowed: a quantity in m"),
+        ("field", {"coordinates": [["0 m", "0 m"], ["9 m", "0 m"], ["0 m", "2 m"]]}, "wells 1 and 3 are 2 m apart"),
+        ("field", {"coordinates": {"file": "wells.csv"}}, "or a mapping with file (of columns x and y) and unit"),
+        ("field", {"coordinates": {"file": "wells.csv", "unit": "m"}}, "there is no file 'wells.csv'"),
         ("field.spacing.maximum", "2 km", "it reaches 2000 m; allowed: a quantity in m, at least 3 and at most 1000"),
         ("field.spacing.maximum", "10 m", "minimum < maximum"),
         ("surface_temperature", "100 degC", "at most 40"),
@@ -342,7 +350,7 @@ def test_resolved_is_complete_with_defaults_and_units() -> None:
     resolved = load_study(CONFIGS / "smoke.yaml").resolved()
     assert resolved["seed"] == 1
     assert resolved["heat_pump"]["maximum_cop"] == 8
-    assert resolved["fluid"]["thermal_expansion"] == "0.00026 1/K"
+    assert resolved["fluid"] == {"medium": "water"}
     assert resolved["well"]["borehole_diameter"] == "0.2413 m"
 
 
@@ -432,7 +440,7 @@ def test_rows_are_judged_one_by_one() -> None:
         "inner_pipe.outer_diameter",
         None,
     ]
-    temperatures = {"balance_temperature": np.array([16.0, 19.0]), "indoor_temperature": 18.0}
+    temperatures: dict[str, Any] = {"balance_temperature": np.array([16.0, 19.0]), "indoor_temperature": 18.0}
     first, second = building_problem(design_outdoor_temperature=-16.9, **temperatures)
     assert first is None
     assert "balance_temperature must not be above" in second
@@ -456,11 +464,45 @@ def test_a_well_case_is_read_in_canonical_units(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parent / "wells").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_reference_wells_are_read(path: Path) -> None:
-    well = YAML(typ="safe", pure=True).load(path)["well"]
-    if any("volumetric_heat_capacity" in well[wall] for wall in ("casing", "grout", "inner_pipe")):
-        assert "heat storage in the walls is not modelled yet" in refusal(path, load_well_case)
-    else:
-        assert load_well_case(path).well.depth == float(well["depth"].removesuffix(" m"))
+    written, read = YAML(typ="safe", pure=True).load(path)["well"], load_well_case(path).well
+    assert read.depth == float(written["depth"].removesuffix(" m"))
+    for name in ("casing", "grout", "inner_pipe"):
+        heat_capacity = written[name].get("volumetric_heat_capacity")
+        found = getattr(read, name).volumetric_heat_capacity
+        assert found == (heat_capacity and float(heat_capacity.removesuffix(" MJ/m^3/K")))
+        assert len(getattr(read, name).sections or ()) == len(written[name].get("sections", ()))
+
+
+def test_coordinates_are_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "wells.csv").write_text("well,x,y\na,0,0\nb,2000,-500.5\nc,1e3,3000\n")
+    given = [["0 m", "0 m"], ["20 m", "-5.005 m"], ["10 m", "30 m"]]
+    field = changed(SMOKE, "field", {"coordinates": {"file": "wells.csv", "unit": "cm"}})
+    study = load_study(write(tmp_path, field))
+    np.testing.assert_allclose(study.field.places, [(0.0, 0.0), (20.0, -5.005), (10.0, 30.0)], rtol=1e-12)
+    assert not any(key.startswith("field.") for key in study.inputs)
+    (tmp_path / "wells.csv").unlink()
+    again = Study.model_validate(study.resolved())  # the places are in the study, not in the file
+    assert again.field.places == study.field.places
+    inline = load_study(write(tmp_path, changed(SMOKE, "field", {"coordinates": given})))
+    np.testing.assert_allclose(inline.field.places, study.field.places, rtol=1e-12)
+    assert inline.fingerprint() != load_study(CONFIGS / "smoke.yaml").fingerprint()
+
+
+def test_a_grid_has_its_places_over_the_spacing() -> None:
+    field = load_study(CONFIGS / "shenyang.yaml").field
+    assert field.places == tuple((float(x), float(y)) for y in range(4) for x in range(7))
+
+
+def test_sections_are_inputs_like_others(tmp_path: Path) -> None:
+    uncertain = {"distribution": "uniform", "minimum": "0.02 W/m/K", "maximum": "0.4 W/m/K"}
+    sections = [{"length": "900 m", "conductivity": uncertain}, {"length": "300 m"}]
+    study = load_study(write(tmp_path, changed(SMOKE, "well.inner_pipe.sections", sections)))
+    assert study.inputs["well.inner_pipe.sections.0.length"].value == 900
+    assert study.inputs["well.inner_pipe.sections.0.conductivity"].uncertain
+    assert "well.inner_pipe.sections.1.conductivity" not in study.inputs
+    keys = schema_keys()
+    assert "well.inner_pipe.sections.4.volumetric_heat_capacity" in keys
+    assert "well.inner_pipe.sections.5.length" not in keys
 
 
 @pytest.mark.parametrize(
@@ -469,7 +511,10 @@ def test_the_reference_wells_are_read(path: Path) -> None:
         ("well.depth", {"distribution": "uniform", "minimum": "1 m", "maximum": "2 m"}, "allowed: a quantity in m"),
         ("well.depth", "3000 m", "ground.layers reach 2900 m; they must reach well.depth, 3000 m"),
         ("well.casing.wall", "90 mm", "well: casing.wall must be less than half"),
-        ("well.grout.volumetric_heat_capacity", "2 MJ/m^3/K", "heat storage in the walls is not modelled yet"),
+        ("well.grout.volumetric_heat_capacity", "20 MJ/m^3/K", "above 0 and at most 10"),
+        ("well.grout.sections", [{"length": "0 m"}], "well.grout.sections.0.length: allowed: a quantity in m, above 0"),
+        ("depths", ["1 m", "2901 m"], "depths: allowed: at most well.depth, 2900 m"),
+        ("depths", [], "depths: "),
         ("load", {}, "load: give exactly one of heat_rate, inlet_temperature, schedule"),
         ("load", {"heat_rate": "1 kW", "inlet_temperature": "1 degC"}, "load: give exactly one of"),
         ("load.schedule", [["1 d", "1 kW"]], "load.schedule: the times must start at '0 d' and increase"),
@@ -480,7 +525,7 @@ def test_the_reference_wells_are_read(path: Path) -> None:
         ("times", ["0 d"], "times.0: allowed: a quantity in d, above 0"),
         ("times", [], "times: "),
         ("ground.layers", [], "ground.layers: "),
-        ("fluid.viscosity", ABSENT, "fluid.viscosity: is missing; allowed: a quantity in Pa*s"),
+        ("fluid.viscosity", ABSENT, "fluid: without medium it needs viscosity"),
     ],
 )
 def test_a_broken_well_case_is_refused(tmp_path: Path, key: str, value: object, expected: str) -> None:

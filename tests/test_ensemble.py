@@ -340,9 +340,10 @@ def test_another_study_is_refused_by_name(store: Path) -> None:
 
 
 def test_many_differences_are_cut_short(store: Path) -> None:
-    changes = {f"carbon.{key}": 0.5 for key in ("network_loss", "green_power_share", "refrigerant_warming_potential")}
+    accounts = ("network_loss", "green_power_share", "refrigerant_warming_potential")
+    changes: dict[str, Any] = {f"carbon.{key}": 0.5 for key in accounts}
     changes |= {f"heat_pump.{key}": "21 degC" for key in ("supply_temperature_design", "supply_temperature_mild")}
-    changes |= {f"fluid.{key}": value for key, value in (("density", "1000 kg/m^3"), ("viscosity", "2 mPa*s"))}
+    changes |= {"fluid.temperature": "20 degC", "circulation.pump_efficiency": 0.5}
     changes |= {f"building.{key}": value for key, value in (("floor_area", "1 m^2"), ("time_constant", "9 h"))}
     changes |= {"seed": 7, "replicates": 2, "well.depth": "2100 m", "design": "monte_carlo"}
     other = variant(STUDY, changes)

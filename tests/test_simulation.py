@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import exp1
 
 from study import simulation
 from study.config import Study, load_study
 from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.sampling import sample_inputs
 from study.simulation import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, OK, simulate
+from study.wells import with_fluid
 from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -120,7 +122,7 @@ def test_carbon_follows_from_energies_and_inputs(simulated: tuple[Study, Values]
         kilowatts = x["heat_pump.share_of_design_load"] * x["building.design_load"] * x["building.floor_area"] / 1000
     kilograms_of_refrigerant = kilowatts * x["carbon.refrigerant_charge"]
     leak = kilograms_of_refrigerant / 1000 * x["carbon.refrigerant_leakage"] * x["carbon.refrigerant_warming_potential"]
-    building = study.field.rows * study.field.columns * x["carbon.embodied_per_well"] / x["carbon.lifetime"]
+    building = len(study.field.places) * x["carbon.embodied_per_well"] / x["carbon.lifetime"]
     reduction = baseline - electricity - fuel - leak - building
     atol = 1e-9 * np.abs(baseline).max()
     np.testing.assert_allclose(v["carbon_reduction"], reduction, rtol=1e-9, atol=atol)
@@ -175,7 +177,7 @@ FAILING = {
         "geothermal_gradient = -",
     ),
     "pipes do not fit": (
-        {"well.inner_pipe.outer_diameter": {"distribution": "uniform", "minimum": "10 mm", "maximum": "200 mm"}},
+        {"well.inner_pipe.outer_diameter": {"distribution": "uniform", "minimum": "90 mm", "maximum": "200 mm"}},
         "well: inner_pipe.",
     ),
     "temperatures contradict each other": (
@@ -245,18 +247,72 @@ def test_equal_layers_are_one_rock() -> None:
     layers = [{"thickness": "1450 m"}, {"thickness": "725 m", "conductivity": "2.5 W/m/K"}, {"thickness": "9 m"}]
     one = values(variant(FREE, whole))
     many = values(variant(FREE, {**whole, "rock.layers": layers}))
-    for name in VARIABLES:
-        np.testing.assert_allclose(many[name], one[name], rtol=1e-6, atol=1e-6, err_msg=name)
+    for name in VARIABLES:  # other cells: an hour at the edge may be unmet or not
+        atol = 1.0 if name == "unmet_hours" else 0.005 if name in ("heat_unmet", "heat_backup") else 1e-4
+        np.testing.assert_allclose(many[name], one[name], rtol=1e-5, atol=atol, err_msg=name)
 
 
 def test_rock_is_as_warm_as_its_depth() -> None:
     layers = [{"thickness": "1000 m", "geothermal_gradient": "20 K/km"}, {"thickness": "1 m"}]
     study = variant(FREE, {"rock.layers": layers, "geothermal_gradient": "30 K/km", "surface_temperature": "10 degC"})
-    wells = simulation._wells(study, sample_inputs(study, np.arange(1)), np.array([5, 10]))
-    top = np.arange(100.0, 1000.0, 200.0) * 0.020 + 10
-    bottom = np.arange(95.0, 1900.0, 190.0) * 0.030 + 30
-    np.testing.assert_allclose(wells.undisturbed[:, 0], np.concatenate([top, bottom]), rtol=1e-12)
-    np.testing.assert_allclose(wells.thickness[:, 0], [200] * 5 + [190] * 10, rtol=1e-12)
+    inputs = with_fluid(sample_inputs(study, np.arange(1)), "water", np.array([20.0]))
+    column = simulation._wells(study, inputs, np.array([5, 10]))[0].column
+    depth = column.depth[:, 0]
+    expected = np.where(depth < 1000.0, 10.0 + 0.020 * depth, 30.0 + 0.030 * (depth - 1000.0))
+    np.testing.assert_allclose(column.undisturbed[:, 0], expected, rtol=1e-12)
+    np.testing.assert_allclose(column.length[:, 0], [200.0, 190.0], rtol=1e-12)
+    assert (depth < 1000.0).sum() == 10
+
+
+@pytest.mark.parametrize("layout", ["grid", "coordinates"])
+def test_interference_is_the_superposition_of_what_was_extracted(layout: str) -> None:
+    """Line sources of each winter's mean heat flow, for the mean well and the coldest one."""
+    years, rows, spacing = 10, np.arange(4), 18.0
+    places = spacing * np.array([(float(x), float(y)) for y in range(4) for x in range(7)])
+    field = {"rows": 4, "columns": 7, "spacing": f"{spacing} m"}
+    if layout == "coordinates":
+        places = np.random.default_rng(8).permutation(places)[:19]
+        field = {"coordinates": [[f"{x} m", f"{y} m"] for x, y in places]}
+    rock = {"conductivity": "2.5 W/m/K", "volumetric_heat_capacity": "2.3 MJ/m^3/K"}
+    study = variant(FREE, {"winters": years, "field": field, "rock": rock})
+    v, depth = values(study, rows), study.inputs["well.depth"].value
+    season, year = 24 * study.season.days * 3600.0, 8760.0 * 3600.0
+    apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    np.fill_diagonal(apart, np.inf)
+    flux = v["heat_extracted"] * 1e6 / (24 * study.season.days) / len(places) / depth  # W/m, (row, winter)
+
+    def cooling(at: float) -> np.ndarray:
+        """Of each well, K, (row, well)."""
+        total = np.zeros((len(rows), len(places)))
+        for winter in range(years):
+            for edge, sign in ((winter * year, 1.0), (winter * year + season, -1.0)):
+                if at > edge:
+                    response = exp1(apart**2 / (4.0 * 2.5 / 2.3e6 * (at - edge))).sum(axis=1) / (4.0 * np.pi * 2.5)
+                    total += sign * flux[:, winter, None] * response
+        return total
+
+    for winter in (1, 4, years - 1):
+        each = cooling(winter * year + season)
+        mean, most = each.mean(axis=1), cooling(years * year).argmax(axis=1)
+        coldest = each[np.arange(len(rows)), most] - mean
+        np.testing.assert_allclose(v["thermal_interference"][:, winter], mean, rtol=0.02, atol=0.01)
+        np.testing.assert_allclose(v["coldest_well_penalty"][:, winter], coldest, rtol=0.02, atol=0.01)
+    assert (v["coldest_well_penalty"][:, -1] > 0.2).all()
+    assert (np.diff(v["thermal_interference"]) > 0).all()
+
+
+def test_a_lone_well_has_no_interference() -> None:
+    v = values(variant(FREE, {"field": {"rows": 1, "columns": 1, "spacing": "20 m"}}))
+    np.testing.assert_array_equal(v["thermal_interference"], 0.0)
+    np.testing.assert_array_equal(v["coldest_well_penalty"], 0.0)
+
+
+def test_coordinates_of_a_grid_are_the_grid() -> None:
+    places = [[f"{20 * x} m", f"{20 * y} m"] for y in range(4) for x in range(7)]
+    grid = values(variant(FREE, {"field.spacing": "20 m"}), np.arange(8))
+    listed = values(variant(FREE, {"field": {"coordinates": places}}), np.arange(8))
+    for name in VARIABLES:
+        np.testing.assert_allclose(listed[name], grid[name], rtol=1e-6, atol=1e-5, err_msg=name)
 
 
 def test_the_field_recovers_in_summer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,8 @@ def ensemble(**changes: Any) -> xr.Dataset:
         "indoor_temperature_min": 18 - UNMET_HOURS / 4,
         "outlet_temperature_mean": np.tile([20.0, 18.5], (8, 1)),
         "inlet_temperature_min": np.tile([6.0, 5.0], (8, 1)),
+        "thermal_interference": np.tile([0.25, 0.5], (8, 1)),
+        "coldest_well_penalty": np.tile([0.0, 0.125], (8, 1)),
     }
     study = {"name": "plant", "samples": 32, "design": "sobol", "claim": {"carbon_reduction": "95 t"}}
     each = {"replicate": np.arange(8) % 2, "status": np.zeros(8, np.int8), "reason": np.array([""] * 8)}
@@ -78,6 +80,8 @@ def test_every_line_has_its_value() -> None:
         "heat_unmet_mean": 4.0,
         "indoor_temperature_min_p50": 18.0,
         "indoor_temperature_min_p05": 15.35,
+        "thermal_interference": 0.5,
+        "coldest_well_penalty": 0.125,
         "change_carbon_reduction": 0.0,
         "change_heating_reliability": -0.01,
         "change_unmet_hours": 1.0,
