@@ -88,20 +88,21 @@ def climate() -> weather.Season:
     )
 
 
-def run_chain(well: Well, plant: Plant, *, winters: int, sample: int) -> Array:
-    """SUMS of every heating season of one sample, (winter, sum)."""
+def run_chain(well: Well, plant: Plant, *, winters: int, sample: int, steps: int = 1) -> Array:
+    """SUMS of every heating season of one sample, (winter, sum), in some steps to an hour."""
     of_winters, of_days = weather.innovations(SEED, np.array([sample]), winters=winters, days=DAYS)
     offsets = weather.winter_offsets(
         of_winters, season_standard_deviation=WINTER_DEVIATION, mean_offset=0.0, warming=WARMING
     )
     season = climate()
-    hourly = prepare_steps(well, HOUR)
+    hourly, plant = prepare_steps(well, HOUR / steps), plant._replace(persistence=plant.persistence ** (1 / steps))
     resting = prepare_steps(well, (8760 - 24 * DAYS) * HOUR / RESTS)
     state = undisturbed_state(well)
     sums = np.zeros((winters, len(SUMS)))
     for winter in range(winters):
         outdoor = weather.winter_temperatures(season, of_days[winter : winter + 1], offsets[winter : winter + 1])
-        run_season(well, hourly, plant, state, outdoor[0, :, 0].copy(), sums[winter])
+        run_season(well, hourly, plant, state, np.repeat(outdoor[0, :, 0], steps), sums[winter])
+        sums[winter, : SUMS.index("shortfall_max")] /= steps
         for _ in range(RESTS):
             rest(well, resting, state)
     return sums
@@ -109,7 +110,7 @@ def run_chain(well: Well, plant: Plant, *, winters: int, sample: int) -> Array:
 
 @njit(fastmath=True, error_model="numpy")
 def run_season(well: Well, steps: Steps, plant: Plant, state: State, outdoor: Array, sums: Array) -> None:
-    """Overwrite `sums`, (sum,), with those of one heating season; `outdoor` °C, (hour,)."""
+    """Overwrite `sums`, (sum,), with those of one heating season; `outdoor` °C, (step,)."""
     cells = len(well.thickness)
     flux, offset = np.empty(cells), np.empty(cells + 1)
     demanded = pumped = peak = missing = extracted = compressor = circulation = hours = outlets = 0.0

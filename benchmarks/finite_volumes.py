@@ -72,6 +72,8 @@ class Grid(NamedTuple):
         Width of a ring over that of the one inside it.
     node
         Of `NODES`.
+    steps
+        To an hour.
     """
 
     cells: int
@@ -79,6 +81,7 @@ class Grid(NamedTuple):
     far_radius: float
     growth: float
     node: str = "logarithmic mean"
+    steps: int = 1
 
 
 class Well(NamedTuple):
@@ -330,22 +333,23 @@ def water_down(steps, undisturbed, offset, inlet, state, flux):  # type: ignore[
         d0, u0 = d1, u1
 
 
-def outlet_temperature(well: Well, load: Array) -> Array:
-    """Outlet of a well that starts undisturbed, °C, (hour,), for the heat taken in each hour, W, (hour,)."""
-    return _march(well, prepare_steps(well, HOUR), undisturbed_state(well), load)
+def outlet_temperature(well: Well, load: Array, *, steps: int = 1) -> Array:
+    """Outlet of a well that starts undisturbed, °C, (hour,); `load` is the heat taken in each hour, W, (hour,)."""
+    return _march(well, prepare_steps(well, HOUR / steps), undisturbed_state(well), load, steps)
 
 
 @njit(fastmath=True)
-def _march(well, steps, state, load):  # type: ignore[no-untyped-def]
+def _march(well, steps, state, load, count):  # type: ignore[no-untyped-def]
     cells = len(well.thickness)
     flux, offset, outlet = np.empty(cells), np.empty(cells + 1), np.empty(len(load))
     for hour in range(len(load)):
-        inward(steps, state.rings)
-        water_up(steps, well.undisturbed, state, offset)
-        inlet = (offset[0] - load[hour] / well.flow) / (1.0 - steps.ratio)
-        outlet[hour] = offset[0] + steps.ratio * inlet
-        water_down(steps, well.undisturbed, offset, inlet, state, flux)
-        outward(steps, flux, state.rings)
+        for _ in range(count):
+            inward(steps, state.rings)
+            water_up(steps, well.undisturbed, state, offset)
+            inlet = (offset[0] - load[hour] / well.flow) / (1.0 - steps.ratio)
+            outlet[hour] = offset[0] + steps.ratio * inlet
+            water_down(steps, well.undisturbed, offset, inlet, state, flux)
+            outward(steps, flux, state.rings)
     return outlet
 
 
@@ -371,7 +375,7 @@ def outlets(grid: Grid, *, annulus_down: bool, conductivity: float, days: tuple[
     """Outlet at some days of constant load, °C, (time,)."""
     well = exact.well_of(exact.si(base_case(annulus_down=annulus_down, conductivity=conductivity)))
     hours = np.rint(np.array(days) * 24.0).astype(np.int64)
-    return outlet_temperature(cut(well, grid), np.full(hours[-1], HEAT))[hours - 1]
+    return outlet_temperature(cut(well, grid), np.full(hours[-1], HEAT), steps=grid.steps)[hours - 1]
 
 
 def largest_error(grid: Grid, answers: dict[float, Array], *, annulus_down: bool) -> float:
@@ -418,7 +422,7 @@ def microseconds(grid: Grid, *, annulus_down: bool) -> float:
 
     def once() -> float:
         start = time.perf_counter()
-        outlet_temperature(well, load)
+        outlet_temperature(well, load, steps=grid.steps)
         return (time.perf_counter() - start) / len(load) * 1e6
 
     return min(once() for _ in range(5))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline
 
 from kernels.coaxial import GAUSS_POINTS, ROOT3
 from kernels.pipes import GRAVITY, friction_pressure_drop
@@ -83,10 +83,14 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     if case.depths is not None:
         depth = np.array(case.depths)
         tops = [history.inlet, history.outlet][:: 1 if annulus_down else -1]
+        annulus, inner = (
+            _water_along(column, at_nodes, at_top, depth)
+            for at_nodes, at_top in zip((history.annulus, history.inner), tops, strict=True)
+        )
         for name, values, meaning in (
-            ("annulus_temperature", _water_along(column, history.annulus, tops[0], depth), "water in the annulus"),
-            ("inner_temperature", _water_along(column, history.inner, tops[1], depth), "water in the inner pipe"),
-            ("wall_temperature", _wall_along(column, history.wall, depth), "borehole wall"),
+            ("annulus_temperature", annulus, "water in the annulus"),
+            ("inner_temperature", inner, "water in the inner pipe"),
+            ("wall_temperature", annulus + _over_annulus(column, history, depth), "borehole wall"),
         ):
             variables[name] = (("time", "depth"), values, "degC", meaning)
         variables["undisturbed_temperature"] = ("depth", _undisturbed(case, depth), "degC", "ground before")
@@ -125,7 +129,8 @@ def kernel_well(case: WellCase, *, cells: int) -> Well:
 
 def _arrays(inputs: Inputs) -> WellArrays:
     wanted = int(np.clip(np.ceil(transfer_units(inputs)[0]), CELLS, MOST_CELLS))
-    return WellArrays.of(inputs, share_cells(segments(inputs)[:, 0], wanted))
+    cells = share_cells(segments(inputs)[:, 0], wanted)
+    return WellArrays.of(inputs, np.maximum(cells, 2))  # four nodes, for a cubic
 
 
 def _well(case: WellCase, arrays: WellArrays) -> Well:
@@ -195,16 +200,16 @@ def _undisturbed(case: WellCase, depth: Array) -> Array:
     return case.ground.surface_temperature + np.interp(depth, ends, np.cumsum(np.append(0.0, layers.prod(axis=1))))
 
 
-def _wall_along(column: Column, at_nodes: Array, depth: Array) -> Array:
-    """Temperature of the borehole wall, (time, depth), from that at the nodes of the same segment: it jumps between."""
+def _over_annulus(column: Column, history: History, depth: Array) -> Array:
+    """Borehole wall less annulus at some depths, K, (time, depth), from the nodes of the same segment: it jumps."""
     of_node = np.repeat(column.segment, 2)
     bottom = np.cumsum(column.length * column.cells)
     of_depth = np.minimum(np.searchsorted(bottom, depth), len(bottom) - 1)
-    answer = np.empty((len(at_nodes), len(depth)))
+    answer = np.empty((len(history.wall), len(depth)))
     for segment in np.unique(of_depth):
-        within = of_node == segment
-        spline = PchipInterpolator(column.depth[within], at_nodes[:, within], axis=1, extrapolate=True)
-        answer[:, of_depth == segment] = spline(depth[of_depth == segment])
+        nodes, asked = of_node == segment, of_depth == segment
+        spline = CubicSpline(column.depth[nodes], (history.wall - history.annulus)[:, nodes], axis=1)
+        answer[:, asked] = spline(depth[asked])
     return answer
 
 
