@@ -81,9 +81,7 @@ def draw_error(case: dict[str, object], axes: Axes) -> None:
     ).outlet
     axes.loglog(hours[early] / 24, np.abs(coarse - truth[early]), color=ORANGE, label="in a study: hourly steps")
     axes.loglog(hours / 24, np.maximum(np.abs(fine - truth), 1e-7), color=BLUE, label="hotland well")
-    axes.step(
-        [1, 10, hours[-1] / 24], [0.02, 0.005, 0.005], where="post", color=GREY, ls="--", label="goal"
-    )
+    axes.step([1, 10, hours[-1] / 24], [0.02, 0.005, 0.005], where="post", color=GREY, ls="--", label="goal")
     axes.set_xlabel("time since circulation began (days)")
     axes.set_ylabel("error of the outlet temperature (K)")
     axes.set_ylim(1e-7, 20)

@@ -136,10 +136,16 @@ def well(case: Path, output: Path | None) -> None:
     """Compute one well, CASE, without uncertainty: temperatures and heat over time."""
     if output is not None and output.suffix not in (".json", ".nc"):
         raise click.UsageError(f"--output {output}: allowed: a file named .json or .nc")
-    from study.config import load_well_case
-    from study.well import run_well_case, write_well
+    from study.config import ConfigError, load_well_case
+    from study.well import flow_remarks, run_well_case, write_well
 
-    dataset = run_well_case(load_well_case(case))
+    loaded = load_well_case(case)
+    try:
+        dataset = run_well_case(loaded)
+    except ConfigError as error:
+        raise ConfigError(f"{case}: {error}") from error
+    for remark in flow_remarks(loaded):
+        click.echo(f"warning: {remark}", err=True)
     if output is not None:
         try:
             write_well(dataset, output)

@@ -63,7 +63,7 @@ MOST_WELLS = 1000
 CLOSEST = 3.0
 """Wells nearer to each other than this, m, are refused."""
 
-Metres = Annotated[float, Quantity("m", ge=-1e5, le=1e5, description="coordinate of a well")]
+Metres = Annotated[float, Quantity("m", ge=-1e7, le=1e7, description="coordinate of a well")]
 
 
 class WellField(Section):
@@ -93,15 +93,17 @@ class WellField(Section):
 
     @model_validator(mode="after")
     def _one_layout(self) -> Self:
-        grid = (self.rows, self.columns, self.spacing)
-        if (self.coordinates is None) == (None in grid) or (self.coordinates and grid != (None, None, None)):
+        grid = (self.rows, self.columns, self.spacing if self.rows != 1 or self.columns != 1 else 1)
+        if (self.coordinates is None) == (None in grid) or (
+            self.coordinates and (self.rows, self.columns, self.spacing) != (None, None, None)
+        ):
             raise ValueError("give either rows, columns and spacing, or coordinates")
         if self.coordinates and len(self.coordinates) > 1:
             distance, _ = KDTree(self.coordinates).query(self.coordinates, k=2)
-            if (nearest := distance[:, 1].min()) < CLOSEST:
+            if (nearest := distance[:, 1].min()) < CLOSEST * (1 - 1e-9):
                 first, second = np.argsort(distance[:, 1], kind="stable")[:2] + 1
                 raise ValueError(
-                    f"coordinates: wells {first} and {second} are {nearest:.3g} m apart; allowed: {CLOSEST:g} m or more"
+                    f"coordinates: wells {first} and {second} are {nearest:.8g} m apart; allowed: {CLOSEST:g} m or more"
                 )
         return self
 

@@ -21,7 +21,7 @@ def read_column(folder: Path, file: str, column: str) -> list[float]:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"{file!r} is too large; allowed: at most {MOST_BYTES // 1_000_000} MB")
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            rows = csv.DictReader(lines)
+            rows = csv.DictReader(lines, skipinitialspace=True)
             if column not in (rows.fieldnames or ()):
                 names = ", ".join(map(repr, (rows.fieldnames or ())[:10]))
                 raise ValueError(f"{file!r} has no column {column!r}; it has {names or 'none'}")

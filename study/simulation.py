@@ -24,12 +24,12 @@ from kernels.operation import (
     summer_rest,
     undisturbed_state,
 )
-from kernels.pipes import GRAVITY, friction_pressure_drop
+from kernels.pipes import GRAVITY, Fluid, Pipes, friction_pressure_drop
 from kernels.season import Season
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
-from study.fluid import flow_problem, flow_warnings, fluid_problem
+from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
 from study.sampling import sample_inputs
 from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, transfer_units, with_fluid
 
@@ -44,6 +44,8 @@ CELLS, MOST_CELLS, UNITS_PER_CELL = 3, 100, 1.5
 COLDEST_AFTER = 30.0 * YEAR
 """The coldest well is the one that its neighbours cool most by then, s."""
 
+FLUID_TEMPERATURE = "temperature of the fluid's properties"
+
 FIRST_GUESS = 20.0
 """Temperature of a medium's properties before that of its loop is known, °C."""
 
@@ -52,6 +54,9 @@ RESTS = 2
 
 OK, INPUT_OUT_OF_RANGE, NOT_FINITE, ENERGY_IMBALANCE = range(4)
 LARGEST_IMBALANCE = 1e-9
+
+LARGEST_FRICTION = 20e6
+"""Pressure drop above which pumping makes no sense, Pa: some ten times that of a common well."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
             group = _simulate_lanes(study, rows[lanes], {key: value[lanes] for key, value in inputs.items()})
             groups.append({name: value[: len(rows) - start] for name, value in group.items()})
     values: dict[str, NDArray[np.generic]] = {name: np.concatenate([g[name] for g in groups]) for name in groups[0]}
+    _judge_fluid(study, inputs, values.pop(FLUID_TEMPERATURE), values["inlet_temperature_min"], reasons)
     status = np.full(len(rows), OK, dtype=np.int8)
     for row in range(len(rows)):
         unfit = [name for name, value in values.items() if not np.isfinite(value[row]).all()]
@@ -102,6 +108,22 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
     return Results({**values, **{key: inputs[key] for key in study.uncertain}, "status": status}, reasons)
 
 
+def _judge_fluid(
+    study: Study, inputs: Inputs, temperature: NDArray[np.generic], inlet: NDArray[np.generic], reasons: dict[int, str]
+) -> None:
+    """Add to `reasons` rows in which nothing is known of a medium at its loop's temperature, or in which it freezes."""
+    medium = study.fluid.medium
+    if medium is None:
+        return
+    fraction = inputs.get("fluid.mass_fraction", np.zeros(len(temperature)))
+    for row, problem in enumerate(fluid_problem(medium, temperature=temperature, mass_fraction=fraction)):
+        if problem:
+            reasons.setdefault(row, f"fluid: at a mean of {temperature[row]:.1f} degC in the loop: {problem}")
+    coldest, freezing = inlet.min(axis=1), freezing_point(medium, mass_fraction=fraction)
+    for row in np.flatnonzero(coldest <= freezing).tolist():
+        reasons.setdefault(row, f"fluid: freezes at {freezing[row]:.1f} degC; the wells get {coldest[row]:.1f} degC")
+
+
 def warnings(study: Study) -> list[str]:
     """What is weak about the flow in the wells, and in how many of the first samples."""
     rows = np.arange(min(study.samples, 1024))
@@ -110,7 +132,10 @@ def warnings(study: Study) -> list[str]:
         known = with_fluid(inputs, study.fluid.medium, np.full(len(rows), FIRST_GUESS))
         found = flow_warnings(*hydraulics(known))
     shares = {text: np.broadcast_to(weak, len(rows)).mean() for text, weak in found.items()}
-    return [f"{share:.2g} of the samples: {text}" if share < 1 else text for text, share in shares.items() if share > 0]
+    weak = [f"{share:.0%} of the samples: {text}" if share < 1 else text for text, share in shares.items() if share > 0]
+    if reasons := screen(study, inputs):
+        weak.append(f"{len(reasons)} of {len(rows):,} samples would fail; the first: {reasons[min(reasons)]}")
+    return weak
 
 
 def refuse_hopeless(study: Study) -> None:
@@ -155,6 +180,12 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
         for row, text in enumerate(flow_problem(flow_rate, pipes, fluid)):
             if text:
                 reasons.setdefault(row, f"well.flow_rate: {text}")
+        for row, pressure in enumerate(_friction(known, flow_rate, pipes, fluid)):
+            if pressure > LARGEST_FRICTION:
+                reasons.setdefault(
+                    row,
+                    f"well.flow_rate: {pressure / 1e6:.3g} MPa lost to friction; allowed: {LARGEST_FRICTION / 1e6:g}",
+                )
     for row in np.flatnonzero(~(_layers_above(study, inputs) < inputs["well.depth"])).tolist():
         reasons.setdefault(row, "rock.layers: the layers above the last reach below the well")
     return reasons
@@ -211,19 +242,23 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
         annulus_down=annulus_down,
         instant=instant.reshape(shape),
         weight=weights(own) + others,
-        friction=friction_pressure_drop(
-            arrays.flow_rate,
-            inputs["well.depth"],
-            arrays.pipes,
-            fluid,
-            casing_roughness=inputs["well.casing.roughness"],
-            inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
-        ),
+        friction=_friction(inputs, arrays.flow_rate, arrays.pipes, fluid),
         buoyancy=GRAVITY * fluid.density * inputs["fluid.thermal_expansion"],
         pump_efficiency=inputs["circulation.pump_efficiency"],
         volume_flow=arrays.flow_rate,
     )
     return wells, others, neighbours(more)
+
+
+def _friction(inputs: Inputs, flow_rate: Array, pipes: Pipes, fluid: Fluid) -> Array:
+    return friction_pressure_drop(
+        flow_rate,
+        inputs["well.depth"],
+        pipes,
+        fluid,
+        casing_roughness=inputs["well.casing.roughness"],
+        inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
+    )
 
 
 def _capacity(inputs: Inputs, section: str) -> Array:
@@ -276,7 +311,9 @@ def _cells(study: Study) -> NDArray[np.int64]:
     }
     median = with_fluid(median, study.fluid.medium, np.array([FIRST_GUESS]))
     wanted = np.ceil(transfer_units(median)[0] / UNITS_PER_CELL)
-    return share_cells(np.maximum(segments(median)[:, 0], 0.0), int(np.clip(wanted, CELLS, MOST_CELLS)))
+    return share_cells(
+        np.maximum(segments(median)[:, 0], 0.0), int(np.clip(np.nan_to_num(wanted, nan=CELLS), CELLS, MOST_CELLS))
+    )
 
 
 @dataclass(frozen=True)
@@ -323,11 +360,13 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
         chosen = slice(winter, winter + 1)
         return weather.winter_temperatures(climate, of_days[chosen], offsets[chosen])[0]
 
-    inputs = with_fluid(inputs, study.fluid.medium, np.full(len(rows), FIRST_GUESS))
+    given, temperature = inputs, np.full(len(rows), FIRST_GUESS)
+    inputs = with_fluid(given, study.fluid.medium, temperature)
     life = _Life.of(study, inputs)
     if study.fluid.medium is not None and study.fluid.temperature is None:
         first = heating_season(undisturbed_state(life.wells), life.wells, life.hourly, life.plant, outdoor(0))
-        inputs = with_fluid(inputs, study.fluid.medium, _loop_temperature(life.wells, first, len(outdoor(0))))
+        temperature = _loop_temperature(life.wells, first, len(outdoor(0)))
+        inputs = with_fluid(given, study.fluid.medium, temperature)
         life = _Life.of(study, inputs)
     wells, rest = life.wells, _rest(study)
     state = undisturbed_state(wells)
@@ -350,7 +389,9 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
     of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
     outputs |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
     outputs["loop_temperature_mean"] = _loop_temperature(wells, season, 24 * study.season.days)
-    return {"energy_imbalance": imbalance} | {name: np.ascontiguousarray(value.T) for name, value in outputs.items()}
+    return {"energy_imbalance": imbalance, FLUID_TEMPERATURE: inputs.get("fluid.temperature", temperature)} | {
+        name: np.ascontiguousarray(value.T) for name, value in outputs.items()
+    }
 
 
 def _loop_temperature(wells: Wells, season: Season, hours: int) -> Array:

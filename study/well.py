@@ -12,10 +12,11 @@ from scipy.interpolate import CubicSpline
 
 from kernels.coaxial import GAUSS_POINTS, ROOT3
 from kernels.pipes import GRAVITY, friction_pressure_drop
+from kernels.plant import KELVIN
 from kernels.well import Column, History, Well, prescribed_load, share_cells
 from study.config import WellCase
 from study.errors import ConfigError
-from study.fluid import flow_problem, fluid_problem
+from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
 from study.reading import Section
 from study.wells import Inputs, WellArrays, hydraulics, segments, transfer_units, with_fluid
 
@@ -25,9 +26,11 @@ CELLS, MOST_CELLS = 20, 200
 """Cells along the well: at least and at most; in between one for each of its transfer units."""
 
 FIRST_GUESS = 20.0
-WELL_ENOUGH = 0.5
+WELL_ENOUGH = 0.1
 MOST_REPEATS = 10
 """A medium's properties are those of its loop's mean temperature, within so many kelvin or after so many attempts."""
+
+COARSE_STEP, COARSE_GROWTH = 3600.0, 0.05
 
 DAY = 86400.0
 
@@ -43,17 +46,10 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     Where the case asks for `depths`, also `annulus_temperature`, `inner_temperature` and `wall_temperature` (degC, the
     last of the borehole wall) over `time` and `depth` (m), and over `depth` `undisturbed_temperature`.
     """
-    numbers = _inputs(case)
-    medium, temperature = case.fluid.medium, numbers.get("fluid.temperature", np.array([FIRST_GUESS]))
-    for _ in range(MOST_REPEATS):
-        inputs = with_fluid(numbers, medium, temperature)
-        _refuse_flow(case, inputs)
-        arrays = _arrays(inputs)
-        history = _history(case, arrays)
-        loop = np.array([0.5 * (history.inlet + history.outlet).mean()])
-        if medium is None or case.fluid.temperature is not None or abs(loop - temperature) < WELL_ENOUGH:
-            break
-        temperature = loop
+    inputs = _with_loop_temperature(case, _inputs(case))
+    arrays = _arrays(inputs)
+    history = _history(case, arrays, times=np.array(case.times) * DAY)
+    _refuse_temperatures(case, inputs, history)
     column, flow = arrays.column.lane(0), float(arrays.flow[0])
     variables: dict[str, tuple[Any, Any, str, str]] = {
         "inlet_temperature": ("time", history.inlet, "degC", "water entering the well"),
@@ -104,21 +100,66 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     )
 
 
+def _with_loop_temperature(case: WellCase, numbers: Inputs) -> Inputs:
+    """The inputs with the properties of the fluid; those of a medium without temperature at the mean of its loop.
+
+    Mean of the water entering and leaving over the first year, whatever the output times, in coarse steps.
+    """
+    medium, temperature = case.fluid.medium, numbers.get("fluid.temperature", np.array([FIRST_GUESS]))
+    for _ in range(MOST_REPEATS):
+        inputs = with_fluid(numbers, medium, temperature)
+        _refuse_flow(case, inputs)
+        if medium is None or case.fluid.temperature is not None:
+            break
+        months = np.arange(1.0, 13.0) * 365.0 / 12.0 * DAY
+        history = _history(
+            case, _arrays(inputs), times=months, first=COARSE_STEP, growth=COARSE_GROWTH, extrapolate=False
+        )
+        loop = np.array([0.5 * (history.inlet + history.outlet).mean()])
+        if abs(loop - temperature) < WELL_ENOUGH:
+            break
+        temperature = loop
+    return inputs
+
+
 def _refuse_flow(case: WellCase, inputs: Inputs) -> None:
     """Raise ConfigError for a fluid or a flow of which nothing is known."""
     medium, problems = case.fluid.medium, []
     if medium is not None:
-        state = {
-            name: inputs[f"fluid.{name}"] for name in ("temperature", "mass_fraction") if f"fluid.{name}" in inputs
-        }
+        state = _state(inputs)
         problems = [
-            f"fluid: at a mean of {state['temperature'][0]:.1f} degC in the loop: {problem}"
+            f"fluid: at a mean of {state['temperature'][0]:.1f} degC in the loop: {problem}; or give the properties"
             for problem in fluid_problem(medium, **state)
             if problem
         ]
     problems += [f"well.flow_rate: {problem}" for problem in flow_problem(*hydraulics(inputs)) if problem]
     if problems:
         raise ConfigError(problems[0])
+
+
+def _state(inputs: Inputs) -> Inputs:
+    return {name: inputs[f"fluid.{name}"] for name in ("temperature", "mass_fraction") if f"fluid.{name}" in inputs}
+
+
+def _refuse_temperatures(case: WellCase, inputs: Inputs, history: History) -> None:
+    """Raise ConfigError where the load asks for water that cannot be: frozen, where the medium is known."""
+    lowest = -KELVIN
+    if case.fluid.medium is not None:
+        fraction = _state(inputs).get("mass_fraction", np.zeros(1))
+        lowest = float(freezing_point(case.fluid.medium, mass_fraction=fraction)[0])
+    coldest = np.minimum(history.inlet, history.outlet)
+    if (coldest < lowest).any():
+        when = int(np.argmax(coldest < lowest))
+        raise ConfigError(
+            f"load: after {case.times[when]:g} d the water would have {coldest[when]:.1f} degC; "
+            f"allowed: {lowest:.1f} degC and more, {'freezing point' if case.fluid.medium else 'absolute zero'}"
+        )
+
+
+def flow_remarks(case: WellCase) -> list[str]:
+    """What is weak about films and friction in the flow of a case."""
+    found = flow_warnings(*hydraulics(_with_loop_temperature(case, _inputs(case))))
+    return [text for text, weak in found.items() if np.any(weak)]
 
 
 def kernel_well(case: WellCase, *, cells: int) -> Well:
@@ -147,7 +188,7 @@ def _well(case: WellCase, arrays: WellArrays) -> Well:
     )
 
 
-def _history(case: WellCase, arrays: WellArrays) -> History:
+def _history(case: WellCase, arrays: WellArrays, **steps: Any) -> History:
     load, fixed_inlet = case.load, case.load.inlet_temperature is not None
     if load.schedule is not None:
         change, values = np.array(load.schedule).T
@@ -158,7 +199,7 @@ def _history(case: WellCase, arrays: WellArrays) -> History:
         change=change * DAY,
         load=values if fixed_inlet else values * 1e3,
         fixed_inlet=fixed_inlet,
-        times=np.array(case.times) * DAY,
+        **steps,
     )
 
 

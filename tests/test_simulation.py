@@ -206,7 +206,8 @@ def test_impossible_rows_fail_alone_and_say_why(name: str) -> None:
     failed = v["status"] == INPUT_OUT_OF_RANGE
     assert 1 <= failed.sum() < 40
     assert sorted(results.reasons) == np.flatnonzero(failed).tolist()
-    assert all(text.startswith(reason) for text in results.reasons.values())
+    assert all(text.startswith(reason) or "MPa lost to friction" in text for text in results.reasons.values())
+    assert any(text.startswith(reason) for text in results.reasons.values())
     for variable, value in v.items():
         assert np.isfinite(value[~failed].astype(float)).all(), variable
         if variable in (*study.uncertain, "status"):
@@ -431,3 +432,58 @@ def test_green_power_takes_electricity_out_of_the_account() -> None:
     np.testing.assert_allclose(
         green["carbon_reduction"], grid["carbon_reduction"] + grid["carbon_electricity"], rtol=1e-12, atol=1e-9
     )
+
+
+def test_a_medium_has_the_properties_of_each_samples_own_loop() -> None:
+    rows = np.arange(8)
+    own = simulate(variant(SMOKE, {"fluid": {"medium": "propylene_glycol", "mass_fraction": "30 %"}}), rows).values
+    guess = {"medium": "propylene_glycol", "mass_fraction": "30 %", "temperature": "20 degC"}
+    assert np.all(
+        own["electricity_circulation"]
+        != simulate(variant(SMOKE, {"fluid": guess}), rows).values["electricity_circulation"]
+    )
+    loop = float(simulate(variant(SMOKE, {"fluid": guess}), rows[:1]).values["loop_temperature_mean"][0, 0])
+    same = simulate(variant(SMOKE, {"fluid": guess | {"temperature": f"{loop!r} degC"}}), rows[:1]).values
+    np.testing.assert_allclose(same["electricity_circulation"], own["electricity_circulation"][:1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"correlations": [], "surface_temperature": "-30 degC", "geothermal_gradient": "0 K/km"},
+            "fluid: at a mean of -",
+        ),
+        ({"correlations": [], "geothermal_gradient": "200 K/km"}, "where the properties of the fluid end"),
+        (
+            {
+                "correlations": [],
+                "surface_temperature": "-30 degC",
+                "geothermal_gradient": "0 K/km",
+                "fluid": {"medium": "water", "temperature": "10 degC"},
+            },
+            "fluid: freezes at 0.0 degC",
+        ),
+        (
+            {
+                "fluid": {
+                    "medium": "water",
+                    "temperature": {"distribution": "normal", "mean": "-1 degC", "standard_deviation": "10 K"},
+                }
+            },
+            "freezing",
+        ),
+        (
+            {
+                "field": {"rows": 1, "columns": 1},
+                "well.flow_rate": "200 m^3/h",
+                "well.inner_pipe.outer_diameter": "158 mm",
+            },
+            "MPa lost to friction",
+        ),
+    ],
+)
+def test_water_that_cannot_be_fails_its_rows_with_the_reason(changes: dict[str, Any], words: str) -> None:
+    results = simulate(variant(SMOKE, changes), np.arange(8))
+    assert any(words in reason for reason in results.reasons.values()), results.reasons
+    assert np.isnan(results.values["carbon_reduction"][list(results.reasons)]).all()
