@@ -15,9 +15,10 @@ from ruamel.yaml import YAML
 import study
 from study import figures
 from study.cli import main
-from study.config import load_study
+from study.config import load_study, load_well_case
 from study.distributions import Input
 from study.quantity import Quantity
+from study.well import run_well_case
 from tests.conftest import ROOT, SMOKE
 
 README = (ROOT / "README.md").read_text()
@@ -69,6 +70,15 @@ def test_every_distribution_of_the_page_can_be_read(tmp_path: Path) -> None:
         ((key, raw),) = YAML(typ="safe", pure=True).load(line).items()
         kinds.add(Input.read(raw, quantities[key], tmp_path).kind)
     assert kinds == {"constant", "normal", "truncated_normal", "lognormal", "uniform", "triangular", "choice"}
+
+
+def test_the_well_case_of_the_docs_runs(tmp_path: Path) -> None:
+    (case,) = blocks((ROOT / "docs" / "well-case.md").read_text(), "yaml")
+    path = tmp_path / "case.yaml"
+    path.write_text(case)
+    found = run_well_case(load_well_case(path))
+    assert found["wall_temperature"].shape == (6, 5)
+    assert float(found["heat_rate"][3]) == pytest.approx(300.0)
 
 
 def merged(whole: Any, part: Any) -> Any:
