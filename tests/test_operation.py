@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernels import operation
+from kernels import operation, season
 from kernels.coaxial import sweep_down, sweep_up
 from kernels.field import Interaction, line_sources
 from kernels.ground import HOUR, HOURLY, Shell, Surroundings, advance, recall
@@ -505,3 +505,9 @@ def test_cold_wells_limit_the_heat_and_not_the_inlet() -> None:
     assert season.inlet_min == 3.0
     assert 0.0 < season.heat_pump_heat < 0.5 * season.heat_demand
     assert season.unmet_hours == len(outdoor)
+
+
+def test_rows_of_records_stand_in_the_order_of_the_fields() -> None:
+    for fields, names in ((season.Season._fields, {}), (Plant._fields, {"conductance": "CONDUCTANCE_OF_BUILDING"})):
+        for place, field in enumerate(fields):
+            assert getattr(season, names.get(field, field.upper())) == place, field
