@@ -68,10 +68,11 @@ def stop_run(*arguments: str | Path, folder: Path, how: signal.Signals, when: Ca
     return process.returncode, error
 
 
-@pytest.fixture
-def small_study(tmp_path: Path) -> Path:
-    """A study of 96 samples that takes a few seconds: `configs/smoke.yaml` with more samples."""
-    path = tmp_path / "small.yaml"
-    path.write_text(SMOKE.read_text().replace("samples: 32", "samples: 96"))
+@pytest.fixture(scope="module")
+def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that takes some seconds in small blocks: `configs/smoke.yaml` with 96 samples of 20 winters."""
+    path = tmp_path_factory.mktemp("small") / "small.yaml"
+    path.write_text(SMOKE.read_text().replace("samples: 32", "samples: 96").replace("winters: 2", "winters: 20"))
     assert "samples: 96" in path.read_text()
+    assert "winters: 20" in path.read_text()
     return path

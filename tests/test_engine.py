@@ -16,10 +16,10 @@ from tests.conftest import hotland, stop_run
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> xr.Dataset:
-    """96 samples of `configs/smoke.yaml`, computed in this process, in one block."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, small_study: Path) -> xr.Dataset:
+    """The small study, computed in this process, in one block."""
     path = tmp_path_factory.mktemp("undisturbed") / "store.zarr"
-    return study.run(study.load("configs/smoke.yaml").with_overrides(samples=96), output=path).load()
+    return study.run(study.load(small_study), output=path).load()
 
 
 def assert_same_bits(one: xr.Dataset, other: xr.Dataset) -> None:
@@ -32,8 +32,10 @@ def receipts(store: Path) -> int:
     return len(list((store / "receipts").glob("0*.json"))) if store.exists() else 0
 
 
-def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(tmp_path: Path, undisturbed: xr.Dataset) -> None:
-    case = study.load("configs/smoke.yaml").with_overrides(samples=96)
+def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
+    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset
+) -> None:
+    case = study.load(small_study)
     seen: list[tuple[int, int]] = []
     ensemble, blocks = engine.prepare(case, tmp_path / "store.zarr", block_size=7)
     assert len(blocks) == 14
@@ -80,8 +82,8 @@ def test_killed_and_interrupted_the_store_ends_as_undisturbed(
     assert before == {path: path.stat().st_mtime_ns for path in store.rglob("*")}
 
 
-def test_a_longer_run_extends_a_shorter_one(tmp_path: Path, undisturbed: xr.Dataset) -> None:
-    case = study.load("configs/smoke.yaml")
+def test_a_longer_run_extends_a_shorter_one(tmp_path: Path, small_study: Path, undisturbed: xr.Dataset) -> None:
+    case = study.load(small_study)
     store = tmp_path / "store.zarr"
     short = study.run(case.with_overrides(samples=21), output=store, block_size=64).load()
     assert_same_bits(short, undisturbed.isel(sample=slice(21)))
