@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator, model_validator
-from scipy.spatial import KDTree
 
 from study.csv_file import read_column
 from study.distributions import Input
@@ -98,12 +97,14 @@ class WellField(Section):
             self.coordinates and (self.rows, self.columns, self.spacing) != (None, None, None)
         ):
             raise ValueError("give either rows, columns and spacing, or coordinates")
-        if self.coordinates and len(self.coordinates) > 1:
-            distance, _ = KDTree(self.coordinates).query(self.coordinates, k=2)
-            if (nearest := distance[:, 1].min()) < CLOSEST * (1 - 1e-9):
-                first, second = np.argsort(distance[:, 1], kind="stable")[:2] + 1
+        if self.coordinates:
+            x, y = np.array(self.coordinates).T
+            apart = np.hypot(x[:, None] - x, y[:, None] - y) + np.diag(np.full(len(x), np.inf))
+            first, second = np.unravel_index(apart.argmin(), apart.shape)
+            if (nearest := apart[first, second]) < CLOSEST * (1 - 1e-9):
                 raise ValueError(
-                    f"coordinates: wells {first} and {second} are {nearest:.8g} m apart; allowed: {CLOSEST:g} m or more"
+                    f"coordinates: wells {first + 1} and {second + 1} are {nearest:.8g} m apart; "
+                    f"allowed: {CLOSEST:g} m or more"
                 )
         return self
 
