@@ -70,9 +70,9 @@ def stop_run(*arguments: str | Path, folder: Path, how: signal.Signals, when: Ca
 
 @pytest.fixture(scope="module")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study that takes some seconds in small blocks: `configs/smoke.yaml` with 96 samples of 20 winters."""
+    """A study that takes some seconds in small blocks: `configs/smoke.yaml` with 96 samples of 80 winters."""
     path = tmp_path_factory.mktemp("small") / "small.yaml"
-    path.write_text(SMOKE.read_text().replace("samples: 32", "samples: 96").replace("winters: 2", "winters: 20"))
+    path.write_text(SMOKE.read_text().replace("samples: 32", "samples: 96").replace("winters: 2", "winters: 80"))
     assert "samples: 96" in path.read_text()
-    assert "winters: 20" in path.read_text()
+    assert "winters: 80" in path.read_text()
     return path
