@@ -21,11 +21,6 @@ FINENESS = 1e-3
 """Distances closer than this, relatively, are counted as one: their mean."""
 
 
-def line_sources(four_alpha_t: Array, distance: Array) -> Array:
-    """Σ ½ E1(d² / 4αt), dimensionless, (time,), over sources at distances d in m, (source,); 4αt in m², (time,)."""
-    return 0.5 * exp1(np.square(distance) / four_alpha_t[:, None]).sum(axis=1)
-
-
 @dataclass(frozen=True)
 class Interaction:
     """What the wells of one layout do to each other, tabulated over 4αt.

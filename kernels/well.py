@@ -182,8 +182,8 @@ def prescribed_load(
         Steps after a change of load are `first` (s) long, by default a fifth of the time that the water takes through
         one cell; later ones are this share of the time since the change.
     extrapolate
-        Whether all is computed once more in steps of half the length, and extrapolated to none (Richardson 1911): the
-        error then falls with the square of the step.
+        Whether all is computed once more in steps of half the length, and extrapolated to none (Richardson 1911): a
+        tenth of the error is left, or less.
 
     Raises
     ------
@@ -201,10 +201,18 @@ def prescribed_load(
     after = np.searchsorted(edges, times)
     needed, place = np.unique([after - 1, after], return_inverse=True)
     loads = partial(_mean_load, change, load)
-    coarse = _run(well, edges, loads(edges), fixed_inlet=fixed_inlet, needed=needed, modes=modes)
+    run = partial(
+        _run,
+        well,
+        fixed_inlet=fixed_inlet,
+        time_constant=modes.time_constant,
+        own=modes.own(well.surroundings),
+        at_wall=modes.wall(well.surroundings),
+    )
+    coarse = run(edges, loads(edges), needed=needed)
     if extrapolate:
         halved = np.sort(np.concatenate([edges, 0.5 * (edges[1:] + edges[:-1])]))
-        fine = _run(well, halved, loads(halved), fixed_inlet=fixed_inlet, needed=2 * needed, modes=modes)
+        fine = run(halved, loads(halved), needed=2 * needed)
         coarse = History(*(2.0 * one - other for one, other in zip(fine, coarse, strict=True)))
     share = (times - edges[after - 1]) / (edges[after] - edges[after - 1])
 
@@ -226,12 +234,22 @@ def _mean_load(change: Array, load: Array, edges: Array) -> Array:
 
 
 def _run(
-    well: Well, edges: Array, loads: Array, *, fixed_inlet: bool, needed: NDArray[np.int64], modes: Modes
+    well: Well,
+    edges: Array,
+    loads: Array,
+    *,
+    fixed_inlet: bool,
+    needed: NDArray[np.int64],
+    time_constant: Array,
+    own: tuple[Array, Array],
+    at_wall: tuple[Array, Array],
 ) -> History:
-    """`prescribed_load` in steps between given edges, s, (step + 1,), at those of number `needed`."""
+    """`prescribed_load` in steps between given edges, s, (step + 1,), at those of number `needed`.
+
+    `own` and `at_wall` are instants and weights of annulus and borehole wall, as `kernels.ground.Modes` has them.
+    """
     column, steps = well.column, np.diff(edges)
-    instant, weight = modes.own(well.surroundings)
-    at_wall = modes.wall(well.surroundings)
+    instant, weight = own
 
     annulus_and_inner = slice(None, None, 1 if well.annulus_down else -1)  # in the order down, up
     # the inner pipe's wall: by Simpson's rule two thirds of its heat at its mean temperature, a third with the channels
@@ -240,7 +258,7 @@ def _run(
     storage = water + share * well.pipe_storage[:, None] / 3.0
     to_pipe = 1.0 / (1.0 - share) / well.annulus_inner[:, None]
     nodes = 2 * len(column.segment)
-    memory = np.zeros((nodes, len(modes.time_constant), 1))
+    memory = np.zeros((nodes, len(time_constant), 1))
     down, up, pipe = (column.undisturbed[:, None].copy() for _ in range(3))
     history = History(*np.empty((2, len(needed))), *np.empty((3, len(needed), nodes)))
     for values in history[2:]:
@@ -249,7 +267,7 @@ def _run(
     history.inlet[:] = history.outlet[:] = column.undisturbed[0] - gradient * column.depth[0]
     for start in range(0, len(steps), CHUNK):
         length = steps[start : start + CHUNK]
-        decay = np.exp(-np.divide.outer(length, modes.time_constant))
+        decay = np.exp(-np.divide.outer(length, time_constant))
         answer = instant + (1.0 - decay) @ weight  # (step, segment)
         conductance, still = 1.0 / answer.T, np.zeros_like(answer.T)
         of_pipe = np.divide.outer(well.pipe_storage * (2.0 / 3.0), length)

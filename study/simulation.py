@@ -24,14 +24,25 @@ from kernels.operation import (
     summer_rest,
     undisturbed_state,
 )
-from kernels.pipes import GRAVITY, Fluid, Pipes, friction_pressure_drop
+from kernels.pipes import GRAVITY
 from kernels.season import Season
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
 from study.sampling import sample_inputs
-from study.wells import Inputs, WellArrays, hydraulics, pipe_sizes, segments, transfer_units, with_fluid
+from study.wells import (
+    FIRST_GUESS,
+    Inputs,
+    Stretches,
+    WellArrays,
+    friction,
+    hydraulics,
+    pipe_sizes,
+    segments,
+    transfer_units,
+    with_fluid,
+)
 
 Array = NDArray[np.float64]
 
@@ -45,9 +56,6 @@ COLDEST_AFTER = 30.0 * YEAR
 """The coldest well is the one that its neighbours cool most by then, s."""
 
 FLUID_TEMPERATURE = "temperature of the fluid's properties"
-
-FIRST_GUESS = 20.0
-"""Temperature of a medium's properties before that of its loop is known, °C."""
 
 RESTS = 2
 """Steps of a summer (`kernels.operation.summer_rest`)."""
@@ -180,21 +188,16 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
         for row, text in enumerate(flow_problem(flow_rate, pipes, fluid)):
             if text:
                 reasons.setdefault(row, f"well.flow_rate: {text}")
-        for row, pressure in enumerate(_friction(known, flow_rate, pipes, fluid)):
+        for row, pressure in enumerate(friction(known, flow_rate, pipes, fluid)):
             if pressure > LARGEST_FRICTION:
                 reasons.setdefault(
                     row,
                     f"well.flow_rate: {pressure / 1e6:.3g} MPa lost to friction; allowed: {LARGEST_FRICTION / 1e6:g}",
                 )
-    for row in np.flatnonzero(~(_layers_above(study, inputs) < inputs["well.depth"])).tolist():
+    last_layer = Stretches.of_rock(inputs).ends[-1:].sum(axis=0)
+    for row in np.flatnonzero(~(last_layer < inputs["well.depth"])).tolist():
         reasons.setdefault(row, "rock.layers: the layers above the last reach below the well")
     return reasons
-
-
-def _layers_above(study: Study, inputs: Inputs) -> Array:
-    """Depth at which the last layer of rock begins, m, (lane,)."""
-    upper = [inputs[f"rock.layers.{n}.thickness"] for n in range(len(study.rock.layers or [None]) - 1)]
-    return sum(upper, np.zeros_like(inputs["well.depth"]))
 
 
 @functools.lru_cache(maxsize=8)
@@ -202,11 +205,13 @@ def _interaction(places: tuple[tuple[float, float], ...]) -> Interaction:
     return Interaction.of(np.array(places))
 
 
-def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Wells, Array, Array]:
-    """The wells, what neighbours add to their weights, and the coldest well more, m K/W, (segment, mode, lane)."""
-    arrays = WellArrays.of(inputs, cells)
-    shape = arrays.conductivity.shape
-    instant, own = HOURLY.own(arrays.surroundings)
+def _by_segment(values: Array, shape: tuple[int, ...]) -> Array:
+    """Modes of cases, (mode, case), as (segment, mode, lane)."""
+    return np.ascontiguousarray(values.reshape(-1, *shape).swapaxes(0, 1))
+
+
+def _interference(study: Study, inputs: Inputs, arrays: WellArrays) -> tuple[Array, Array]:
+    """What neighbours add to the modes' weights, and the coldest well beyond that, m K/W, (segment, mode, lane)."""
     interaction = _interaction(study.field.places)
     spacing = inputs.get("field.spacing", np.ones(1))
     per_time = 4.0 * arrays.diffusivity / spacing**2
@@ -215,15 +220,16 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
     coldest = (interaction.each(per_time * COLDEST_AFTER) * (length * per_flux)[..., None]).sum(axis=0).argmax(-1)
     four_alpha_t = np.multiply.outer(HOURLY.times, per_time)
     mean = interaction.mean(four_alpha_t)
-    more = interaction.one(four_alpha_t, coldest) - mean
+    of_all, of_coldest = (
+        _by_segment(HOURLY.of((response * per_flux).reshape(len(HOURLY.times), -1)), per_flux.shape)
+        for response in (mean, interaction.one(four_alpha_t, coldest) - mean)
+    )
+    return of_all, of_coldest
 
-    def weights(values: Array) -> Array:
-        return np.ascontiguousarray(values.reshape(-1, *shape).swapaxes(0, 1))
 
-    def neighbours(response: Array) -> Array:
-        return weights(HOURLY.of((response * per_flux).reshape(len(HOURLY.times), -1)))
-
-    others = neighbours(mean)
+def _wells(study: Study, inputs: Inputs, arrays: WellArrays, neighbours: Array) -> Wells:
+    shape = arrays.conductivity.shape
+    instant, own = HOURLY.own(arrays.surroundings)
     # hourly steps: the inner pipe's wall, with a time constant of minutes, goes with the water on its two sides
     channels = [
         arrays.annulus_storage + arrays.pipe_share * arrays.pipe_storage,
@@ -231,8 +237,7 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
     ]
     annulus_down = study.well.flow_direction == "annulus_down"
     down, up = channels if annulus_down else channels[::-1]
-    fluid = arrays.fluid
-    wells = Wells(
+    return Wells(
         column=arrays.column,
         number=np.full(shape[1], float(len(study.field.places))),
         flow=arrays.flow,
@@ -241,23 +246,11 @@ def _wells(study: Study, inputs: Inputs, cells: NDArray[np.int64]) -> tuple[Well
         storage_up=up,
         annulus_down=annulus_down,
         instant=instant.reshape(shape),
-        weight=weights(own) + others,
-        friction=_friction(inputs, arrays.flow_rate, arrays.pipes, fluid),
-        buoyancy=GRAVITY * fluid.density * inputs["fluid.thermal_expansion"],
+        weight=_by_segment(own, shape) + neighbours,
+        friction=friction(inputs, arrays.flow_rate, arrays.pipes, arrays.fluid),
+        buoyancy=GRAVITY * arrays.fluid.density * inputs["fluid.thermal_expansion"],
         pump_efficiency=inputs["circulation.pump_efficiency"],
         volume_flow=arrays.flow_rate,
-    )
-    return wells, others, neighbours(more)
-
-
-def _friction(inputs: Inputs, flow_rate: Array, pipes: Pipes, fluid: Fluid) -> Array:
-    return friction_pressure_drop(
-        flow_rate,
-        inputs["well.depth"],
-        pipes,
-        fluid,
-        casing_roughness=inputs["well.casing.roughness"],
-        inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
     )
 
 
@@ -328,16 +321,20 @@ class _Life:
     resting: Steps
 
     @classmethod
-    def of(cls, study: Study, inputs: Inputs) -> "_Life":
-        wells, neighbours, coldest = _wells(study, inputs, _cells(study))
-        rest = _rest(study) / RESTS
+    def of(cls, study: Study, inputs: Inputs, before: "_Life | None" = None) -> "_Life":
+        """With `before`, the same lanes with another fluid: what their wells do to each other is not made again."""
+        arrays = WellArrays.of(inputs, _cells(study))
+        neighbours, coldest = (
+            _interference(study, inputs, arrays) if before is None else (before.neighbours, before.coldest)
+        )
+        wells = _wells(study, inputs, arrays, neighbours)
         return cls(
             wells,
             neighbours,
             coldest,
             _plant(inputs),
             prepare_steps(wells, HOUR, daily=True),
-            prepare_steps(wells, max(rest, HOUR)),
+            prepare_steps(wells, max(_rest(study) / RESTS, HOUR)),
         )
 
 
@@ -367,7 +364,7 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
         first = heating_season(undisturbed_state(life.wells), life.wells, life.hourly, life.plant, outdoor(0))
         temperature = _loop_temperature(life.wells, first, len(outdoor(0)))
         inputs = with_fluid(given, study.fluid.medium, temperature)
-        life = _Life.of(study, inputs)
+        life = _Life.of(study, inputs, life)
     wells, rest = life.wells, _rest(study)
     state = undisturbed_state(wells)
     seasons: list[Season] = []

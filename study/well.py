@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,29 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from kernels.coaxial import GAUSS_POINTS, ROOT3
-from kernels.pipes import GRAVITY, friction_pressure_drop
+from kernels.pipes import GRAVITY
 from kernels.plant import KELVIN
 from kernels.well import Column, History, Well, prescribed_load, share_cells
 from study.config import WellCase
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
 from study.reading import Section
-from study.wells import Inputs, WellArrays, hydraulics, segments, transfer_units, with_fluid
+from study.wells import (
+    FIRST_GUESS,
+    Inputs,
+    WellArrays,
+    friction,
+    hydraulics,
+    segments,
+    transfer_units,
+    with_fluid,
+)
 
 Array = NDArray[np.float64]
 
 CELLS, MOST_CELLS = 20, 200
 """Cells along the well: at least and at most; in between one for each of its transfer units."""
 
-FIRST_GUESS = 20.0
 WELL_ENOUGH = 0.1
 MOST_REPEATS = 10
 """A medium's properties are those of its loop's mean temperature, within so many kelvin or after so many attempts."""
@@ -46,7 +55,7 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     Where the case asks for `depths`, also `annulus_temperature`, `inner_temperature` and `wall_temperature` (degC, the
     last of the borehole wall) over `time` and `depth` (m), and over `depth` `undisturbed_temperature`.
     """
-    inputs = _with_loop_temperature(case, _inputs(case))
+    inputs = _with_loop_temperature(case)
     arrays = _arrays(inputs)
     history = _history(case, arrays, times=np.array(case.times) * DAY)
     _refuse_temperatures(case, inputs, history)
@@ -63,10 +72,10 @@ def run_well_case(case: WellCase) -> xr.Dataset:
         mean = np.average(values[:, 0], weights=column.length * column.cells)
         variables[name] = ((), mean, "m K W-1", meaning)
     annulus_down = case.well.flow_direction == "annulus_down"
-    friction, buoyancy = _pressures(inputs, arrays, history, annulus_down=annulus_down)
-    power = arrays.flow_rate * np.maximum(friction - buoyancy, 0.0)
+    lost, buoyancy = _pressures(inputs, arrays, history, annulus_down=annulus_down)
+    power = arrays.flow_rate * np.maximum(lost - buoyancy, 0.0)
     variables |= {
-        "friction_pressure": ((), friction / 1e3, "kPa", "pressure lost to friction down and up the well"),
+        "friction_pressure": ((), lost / 1e3, "kPa", "pressure lost to friction down and up the well"),
         "buoyancy_pressure": ("time", buoyancy / 1e3, "kPa", "pressure that the lighter water going up gives back"),
         "pumping_power": (
             "time",
@@ -100,11 +109,13 @@ def run_well_case(case: WellCase) -> xr.Dataset:
     )
 
 
-def _with_loop_temperature(case: WellCase, numbers: Inputs) -> Inputs:
-    """The inputs with the properties of the fluid; those of a medium without temperature at the mean of its loop.
+@lru_cache(maxsize=1)  # remarks and run ask for the same
+def _with_loop_temperature(case: WellCase) -> Inputs:
+    """The inputs of a case with its fluid's properties; those of a medium without temperature at its loop's mean.
 
     Mean of the water entering and leaving over the first year, whatever the output times, in coarse steps.
     """
+    numbers = _inputs(case)
     medium, temperature = case.fluid.medium, numbers.get("fluid.temperature", np.array([FIRST_GUESS]))
     for _ in range(MOST_REPEATS):
         inputs = with_fluid(numbers, medium, temperature)
@@ -158,7 +169,7 @@ def _refuse_temperatures(case: WellCase, inputs: Inputs, history: History) -> No
 
 def flow_remarks(case: WellCase) -> list[str]:
     """What is weak about films and friction in the flow of a case."""
-    found = flow_warnings(*hydraulics(_with_loop_temperature(case, _inputs(case))))
+    found = flow_warnings(*hydraulics(_with_loop_temperature(case)))
     return [text for text, weak in found.items() if np.any(weak)]
 
 
@@ -205,18 +216,11 @@ def _history(case: WellCase, arrays: WellArrays, **steps: Any) -> History:
 
 def _pressures(inputs: Inputs, arrays: WellArrays, history: History, *, annulus_down: bool) -> tuple[float, Array]:
     """Friction, Pa, and buoyancy head at each time, Pa, (time,): ρ g β ∫ (up - down) dz."""
-    friction = friction_pressure_drop(
-        arrays.flow_rate,
-        inputs["well.depth"],
-        arrays.pipes,
-        arrays.fluid,
-        casing_roughness=inputs["well.casing.roughness"],
-        inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
-    )
+    lost = friction(inputs, arrays.flow_rate, arrays.pipes, arrays.fluid)
     length = 0.5 * np.repeat(arrays.column.length[arrays.column.segment, 0], 2)
     warmer = (history.inner - history.annulus) @ length * (1.0 if annulus_down else -1.0)
     expansion = GRAVITY * arrays.fluid.density[0] * inputs["fluid.thermal_expansion"][0]
-    return float(friction[0]), expansion * warmer
+    return float(lost[0]), expansion * warmer
 
 
 def _water_along(column: Column, at_nodes: Array, at_top: Array, depth: Array) -> Array:

@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.ground import Shell, Surroundings
-from kernels.pipes import Fluid, Pipes, Resistances, inner_pipe_storage, thermal_resistances, water_storage
+from kernels.pipes import (
+    Fluid,
+    Pipes,
+    Resistances,
+    friction_pressure_drop,
+    inner_pipe_storage,
+    thermal_resistances,
+    water_storage,
+)
 from kernels.well import Column
 from study.fluid import Medium, fluid_properties, thermal_expansion
 
@@ -20,6 +28,9 @@ Array = NDArray[np.float64]
 Inputs = dict[str, Array]
 
 WALLS = ("casing", "grout", "inner_pipe")
+
+FIRST_GUESS = 20.0
+"""Temperature of a medium's properties before that of its loop is known, °C."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +217,18 @@ def transfer_units(inputs: Inputs) -> Array:
     conductance = 1.0 / resistances.annulus_wall + 2.0 / resistances.annulus_inner
     units: Array = inputs["well.depth"] * conductance / (fluid.density * fluid.heat_capacity * flow_rate)
     return units
+
+
+def friction(inputs: Inputs, flow_rate: Array, pipes: Pipes, fluid: Fluid) -> Array:
+    """Pressure lost to friction down and up the well, Pa, (lane,)."""
+    return friction_pressure_drop(
+        flow_rate,
+        inputs["well.depth"],
+        pipes,
+        fluid,
+        casing_roughness=inputs["well.casing.roughness"],
+        inner_pipe_roughness=inputs["well.inner_pipe.roughness"],
+    )
 
 
 def _flow(inputs: Inputs) -> tuple[Array, Fluid]:

@@ -25,7 +25,7 @@ import numpy as np
 import pint
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
-from scipy.special import ive, kve
+from scipy.special import exp1, ive, kve
 
 Array = NDArray[Any]
 Transform = Callable[[Array], Array]
@@ -156,6 +156,11 @@ def rock_impedance(s: Array, radius: float, conductivity: float, heat_capacity: 
 def mean_resistance(well: Well, layers: Sequence[Parts]) -> float:
     """Steady resistance of what lies between two places, mean over the depth, m K/W."""
     return float(np.average([sum(map(resistance, parts)) for parts in layers], weights=well.layers[:, 0]))
+
+
+def line_sources(four_alpha_t: Array, distance: Array) -> Array:
+    """Σ ½ E1(d² / 4αt), dimensionless, (time,), over sources at distances d in m, (source,); 4αt in m², (time,)."""
+    return 0.5 * exp1(np.square(distance) / four_alpha_t[:, None]).sum(axis=1)
 
 
 def chain(s: Array, parts: Parts) -> Array:

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from exact import rock_impedance, talbot
+from exact import line_sources, rock_impedance, talbot
 from numpy.typing import NDArray
 from scipy.special import exp1
 
-from kernels.field import Interaction, line_sources
+from kernels.field import Interaction
 from kernels.ground import HOURLY, YEAR, Surroundings
 
 Array = NDArray[np.float64]

@@ -4,11 +4,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
+from exact import line_sources
 from numpy.typing import NDArray
 
 from kernels import operation, season
 from kernels.coaxial import sweep_down, sweep_up
-from kernels.field import Interaction, line_sources
+from kernels.field import Interaction
 from kernels.ground import HOUR, HOURLY, Shell, Surroundings, advance, recall
 from kernels.operation import (
     Plant,
