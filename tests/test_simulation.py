@@ -13,7 +13,7 @@ from study.config import Study, load_study
 from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.sampling import sample_inputs
 from study.simulation import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, OK, simulate
-from study.wells import with_fluid
+from study.wells import WellArrays, with_fluid
 from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -257,7 +257,7 @@ def test_rock_is_as_warm_as_its_depth() -> None:
     layers = [{"thickness": "1000 m", "geothermal_gradient": "20 K/km"}, {"thickness": "1 m"}]
     study = variant(FREE, {"rock.layers": layers, "geothermal_gradient": "30 K/km", "surface_temperature": "10 degC"})
     inputs = with_fluid(sample_inputs(study, np.arange(1)), "water", np.array([20.0]))
-    column = simulation._wells(study, inputs, np.array([5, 10]))[0].column
+    column = WellArrays.of(inputs, np.array([5, 10])).column
     depth = column.depth[:, 0]
     expected = np.where(depth < 1000.0, 10.0 + 0.020 * depth, 30.0 + 0.030 * (depth - 1000.0))
     np.testing.assert_allclose(column.undisturbed[:, 0], expected, rtol=1e-12)
