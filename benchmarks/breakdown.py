@@ -19,7 +19,7 @@ import kernels.season as season
 import study.simulation as simulation
 from kernels import LANES, weather
 from kernels.coaxial import Counterflow
-from kernels.operation import undisturbed_state
+from kernels.operation import field_of, undisturbed_state
 from kernels.season import WIDTH, Records
 from study.config import Study, load_study
 from study.wells import with_fluid
@@ -30,6 +30,8 @@ PARTS = {
     "hours of the seasons": (simulation, "heating_season"),
     "weather: random numbers": (weather, "innovations"),
     "weather: temperatures": (weather, "winter_temperatures"),
+    "demand": (simulation, "demand"),
+    "outages": (simulation, "working_units"),
     "summers": (simulation, "summer_rest"),
     "interference of the wells": (simulation, "mean_cooling"),
     "preparing wells": (simulation._Life, "of"),
@@ -72,9 +74,9 @@ def _up(rounds, cell, segment, flow, well, at):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def _plant(rounds, cell, flow, well, fixed, totals, outdoor):  # type: ignore[no-untyped-def]
+def _plant(rounds, cell, flow, well, fixed, totals, winter):  # type: ignore[no-untyped-def]
     for hour in range(rounds):
-        season.plant_hour(cell, flow, well, fixed, totals, outdoor, hour % len(outdoor), 0)
+        season.plant_hour(cell, flow, well, fixed, totals, winter, hour % len(winter.outdoor), 0)
         season.close_hour(well, fixed, totals)
 
 
@@ -96,10 +98,10 @@ def parts_of_hour(study: Study, rounds: int = 24 * 500) -> dict[str, float]:
     """Time of each part of an hour by itself, ns for a well-hour, the shortest of seven."""
     inputs = simulation.sample_inputs(study, np.arange(LANES))
     life = simulation._Life.of(study, with_fluid(inputs, study.fluid.medium, np.full(LANES, simulation.FIRST_GUESS)))
-    wells, these = life.wells, slice(0, WIDTH)
-    at, decay, weight = wells.column.segment, life.hourly.decay, wells.weight[..., these].copy()
+    wells, steps, these = life.wells, life.circuit.steps[-1], slice(0, WIDTH)
+    at, decay, weight = wells.column.segment, steps.decay, wells.weight[..., these].copy()
     records = Records.of(
-        Counterflow(*(each[..., these] for each in life.hourly.counterflow)),
+        Counterflow(*(each[..., these] for each in steps.counterflow)),
         decay,
         weight,
         0.5 * wells.column.length[..., these],
@@ -107,10 +109,17 @@ def parts_of_hour(study: Study, rounds: int = 24 * 500) -> dict[str, float]:
     undisturbed = wells.column.undisturbed[:, these].copy()
     memory = undisturbed_state(wells).memory[..., these].reshape(len(undisturbed), -1)
     weight = weight.reshape(len(weight), -1)
-    pump_flow = wells.volume_flow / wells.pump_efficiency
-    rows = [*life.plant, wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy]
+    circuit = life.circuit
+    rows = [*circuit.plant, *circuit.thermal.reshape(-1, LANES), *circuit.peak, *circuit.reserve, *field_of(wells)]
     fixed, totals = np.stack(rows)[:, these].ravel(), np.zeros(len(season.Season._fields) * WIDTH)
     outdoor = np.random.default_rng(1).normal(-5.0, 8.0, (24 * 151, WIDTH))
+    winter = season.Winter(
+        outdoor,
+        np.maximum(0.0, 16.0 - outdoor) * 6e5,
+        np.full_like(outdoor, 18.0),
+        np.ones(len(outdoor), dtype=np.uint8),
+        np.ones((season.GROUPS, 1, WIDTH), dtype=np.int16),
+    )
     cell, segment, flow, well = records
     season.begin_day(cell, at, decay, weight, memory, undisturbed)
 
@@ -126,7 +135,7 @@ def parts_of_hour(study: Study, rounds: int = 24 * 500) -> dict[str, float]:
 
     return {
         "sweep up": shortest(_up, cell, segment, flow, well, at),
-        "plant": shortest(_plant, cell, flow, well, fixed, totals, outdoor),
+        "plant": shortest(_plant, cell, flow, well, fixed, totals, winter),
         "sweep down, fast modes": shortest(_down, cell, segment, flow, well, decay, at),
         "start and end of the day, slow modes": shortest(_day, cell, at, decay, weight, memory, undisturbed),
     }

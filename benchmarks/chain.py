@@ -1,10 +1,10 @@
 """The whole chain for one sample with the well of finite volumes: weather, demand, heat pump, peak heating, summer.
 
-Weather is `kernels.weather`, demand, heat pump and building are the functions of `kernels.plant` (the wells' answer
-outlet = offset + ratio · inlet closes the heat pump's equation); the well is `finite_volumes`. One lone well, one
-sample at a time. In summer nothing circulates: each cell's water settles with its own wall, in RESTS equal steps (the
-heat of the seasons then ends 0.02 % off daily steps). Not kept, though hotland keeps them: heat from the rock and its
-balance, outdoor extremes.
+Weather is `kernels.weather`, the heat pump the function of `kernels.plant` (the wells' answer outlet = offset + ratio ·
+inlet closes its equation), the building has one resistance and one capacity; the well is `finite_volumes`. One lone
+well, one sample at a time. In summer nothing circulates: each cell's water settles with its own wall, in RESTS equal
+steps (the heat of the seasons then ends 0.02 % off daily steps). Not kept, though hotland keeps them: heat from the
+rock and its balance, outdoor extremes, spells of shortfall; nor are there units that fail, a tank or a schedule.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,8 @@ from finite_volumes import (
 from numba import njit
 
 from kernels import weather
-from kernels.plant import heat_demand, heat_pump, indoor_shortfall, supply_temperature
+from kernels.plant import heat_pump, supply_temperature
+from study.winters import DIURNAL_SHAPE
 
 SEED, FIRST_DAY, DAYS = 1, 305, 151
 RESTS = 20
@@ -34,12 +35,11 @@ WINTER_DEVIATION, WARMING = 1.2, 0.4  # K, K per decade
 
 
 class Plant(NamedTuple):
-    """Building and plant of one well, as in `kernels.operation.Plant`; W, W/K, °C; assumptions all of them.
+    """Building and plant of one well, as in `kernels.season.Plant`; W, W/K, °C; assumptions all of them.
 
     `friction` (Pa), `buoyancy` (Pa/m/K), `pump_efficiency` and `volume_flow` (m³/s) are those of the well's circuit.
     """
 
-    design_load: float = 725e3
     design_outdoor: float = -16.9
     balance: float = 16.0
     supply_design: float = 45.0
@@ -80,6 +80,7 @@ def climate() -> weather.Season:
         monthly_temperature=np.array([-10.66, -6.17, 1.54, 10.46, 17.28, 21.9, 24.9, 23.76, 17.23, 9.89, 1.3, -7.67]),
         daily_standard_deviation=np.array([5.5, 5.1, 4.4, 3.5, 2.7, 2.3, 2.3, 2.7, 3.4, 4.3, 5.1, 5.5]),
         diurnal_range=np.array([6.8, 8.1, 9.8, 10.2, 9.1, 7.5, 6.9, 7.8, 9.0, 9.2, 8.1, 6.8]),
+        diurnal_shape=np.array(DIURNAL_SHAPE),
         diurnal_variability=0.4,
         persistence=0.73,
         cold_skewness=0.0,
@@ -90,7 +91,7 @@ def climate() -> weather.Season:
 
 def run_chain(well: Well, plant: Plant, *, winters: int, sample: int, steps: int = 1) -> Array:
     """SUMS of every heating season of one sample, (winter, sum), in some steps to an hour."""
-    of_winters, of_days = weather.innovations(SEED, np.array([sample]), winters=winters, days=DAYS)
+    of_winters, of_days = weather.innovations(SEED, np.array([sample]), winters=winters, first_day=FIRST_DAY, days=DAYS)
     offsets = weather.winter_offsets(
         of_winters, season_standard_deviation=WINTER_DEVIATION, mean_offset=0.0, warming=WARMING
     )
@@ -118,10 +119,10 @@ def run_season(well: Well, steps: Steps, plant: Plant, state: State, outdoor: Ar
     for air in outdoor:
         inward(steps, state.rings)
         water_up(steps, well.undisturbed, state, offset)
-        demand = heat_demand(air, plant.design_load, plant.design_outdoor, plant.balance)
+        demand = plant.conductance * max(0.0, plant.balance - air)
         supply = supply_temperature(air, plant.design_outdoor, plant.balance, plant.supply_design, plant.supply_mild)
-        heat, work, inlet = heat_pump(
-            min(demand, plant.capacity),
+        heat, work, inlet, _ = heat_pump(
+            demand,
             supply,
             offset[0],
             steps.ratio,
@@ -129,11 +130,18 @@ def run_season(well: Well, steps: Steps, plant: Plant, state: State, outdoor: Ar
             plant.efficiency,
             plant.maximum_cop,
             plant.minimum_inlet,
+            plant.capacity,
+            0.0,  # the same capacity at all temperatures, one machine, no loss at part load
+            0.0,
+            0.0,
+            0.0,
+            1.0,
+            0.0,
         )
         outlet = offset[0] + steps.ratio * inlet
         backup = min(demand - heat, plant.peak_capacity)
         unmet = demand - heat - backup
-        short = indoor_shortfall(short, unmet, plant.conductance, plant.persistence)
+        short = short * plant.persistence + unmet / plant.conductance * (1.0 - plant.persistence)
         water_down(steps, well.undisturbed, offset, inlet, state, flux)
         outward(steps, flux, state.rings)
         head = 0.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_origin
 
 from study.config import Study
 from study.distributions import Input
@@ -27,8 +26,8 @@ def rows(model: type[Section], prefix: str = "") -> Iterator[str]:
         elif quantity:
             default = "" if field.is_required() or field.default is None else field.default
             kind = "yes" if Input in parts else ""
-            meaning = quantity.description + (", January to December" if get_origin(field.annotation) is tuple else "")
-            yield f"| `{prefix}{name}` | {quantity.unit} | {quantity.range} | {default} | {kind} | {meaning} |"
+            cells = (f"`{prefix}{name}`", quantity.unit, quantity.range, default, kind, quantity.description)
+            yield f"| {' | '.join(map(str, cells))} |"
 
 
 def page() -> str:

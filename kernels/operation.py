@@ -5,24 +5,28 @@ circulates all season long. Arrays are (…, lane), lane the last and one sample
 whole field, W and Wh.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.coaxial import Counterflow, eliminate
+from kernels.coaxial import Counterflow, eliminate, sweep_down, sweep_up
 from kernels.ground import HOURLY, advance, recall
 from kernels.season import (
     DAY,
     FAST,
-    INLET_MIN,
     MEMORY,
-    OUTDOOR_MIN,
-    SHORTFALL,
+    SUM,
     WATER,
     WIDTH,
+    Field,
+    Heater,
+    Plant,
     Records,
     Season,
+    Winter,
     run_hours,
 )
 from kernels.well import Column
@@ -72,30 +76,6 @@ class Wells(NamedTuple):
     volume_flow: Array
 
 
-class Plant(NamedTuple):
-    """Demand and plant, all (lane,).
-
-    `design_load` W at `design_outdoor` °C, `balance`, `supply_design`, `supply_mild` °C, `conductance` of the
-    building W/K, `persistence` = exp(-1 h / time constant), `capacity` of the heat pumps W, `efficiency` second-law,
-    `maximum_cop`, `minimum_inlet` °C, `peak_capacity` W, `transport_factor` heat per electricity of the building
-    circuit's pumps.
-    """
-
-    design_load: Array
-    design_outdoor: Array
-    balance: Array
-    supply_design: Array
-    supply_mild: Array
-    conductance: Array
-    persistence: Array
-    capacity: Array
-    efficiency: Array
-    maximum_cop: Array
-    minimum_inlet: Array
-    peak_capacity: Array
-    transport_factor: Array
-
-
 class State(NamedTuple):
     """What a field remembers.
 
@@ -105,14 +85,15 @@ class State(NamedTuple):
         Heat flow as each mode remembers it, W/m, (node, mode, lane).
     down, up
         Water in the two channels, °C, (node, lane).
-    shortfall
-        How far the building is below its set temperature, K, (lane,).
+    deviation, mass_deviation
+        How far rooms and mass of the building are below what they would be had no heat been short, K, (lane,).
     """
 
     memory: Array
     down: Array
     up: Array
-    shortfall: Array
+    deviation: Array
+    mass_deviation: Array
 
 
 class Steps(NamedTuple):
@@ -137,7 +118,7 @@ def undisturbed_state(wells: Wells) -> State:
     """A field before its first season: water and rock at the undisturbed temperature."""
     nodes, lanes = wells.column.undisturbed.shape
     memory = np.zeros((nodes, len(HOURLY.time_constant), lanes))
-    return State(memory, wells.column.undisturbed.copy(), wells.column.undisturbed.copy(), np.zeros(lanes))
+    return State(memory, wells.column.undisturbed.copy(), wells.column.undisturbed.copy(), *np.zeros((2, lanes)))
 
 
 def prepare_steps(wells: Wells, length: float, *, daily: bool = False) -> Steps:
@@ -174,31 +155,56 @@ def mean_cooling(state: State, wells: Wells, weight: Array) -> Array:
     return total / depth
 
 
-def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdoor: Array) -> Season:
+@dataclass(frozen=True)
+class Circuit:
+    """What a heating season runs with: plant, wells and the paces at which their pumps run.
+
+    Attributes
+    ----------
+    plant, thermal, peak, reserve
+        Plant; the building's two steps, (state, 6, lane), state 1 the occupied one (`kernels.building`); heaters.
+    wells, steps
+        For each pace the wells with its flow, slowest first, and `prepare_steps(wells, HOUR, daily=True)`.
+    share
+        Flow of each pace over the full one, increasing to 1, (pace, lane).
+    """
+
+    plant: Plant
+    thermal: Array
+    peak: Heater
+    reserve: Heater
+    wells: Sequence[Wells]
+    steps: Sequence[Steps]
+    share: Array
+
+
+def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
     """Run one heating season in hourly steps; `state` is updated.
 
-    Parameters
-    ----------
-    steps
-        From `prepare_steps(wells, HOUR, daily=True)`.
-    outdoor
-        Outdoor temperature of each hour of whole days, °C, (hour, lane); lanes are a multiple of `season.WIDTH`.
+    Lanes are a multiple of `season.WIDTH`.
     """
-    column, lanes = wells.column, outdoor.shape[1]
-    pump_flow = wells.volume_flow / wells.pump_efficiency
-    fixed = np.stack([*plant, wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy])
+    wells, steps = circuit.wells[-1], circuit.steps[-1]
+    column, lanes = wells.column, winter.outdoor.shape[1]
+    still = [*circuit.plant, *circuit.thermal.reshape(-1, lanes), *circuit.peak, *circuit.reserve]
+    fields = [np.stack(field_of(each)) for each in circuit.wells]
     totals = np.zeros((len(Season._fields), lanes))
-    totals[INLET_MIN] = totals[OUTDOOR_MIN] = np.inf
-    totals[SHORTFALL] = state.shortfall
+    totals[[SUM.inlet_min, SUM.outdoor_min, SUM.indoor_min]] = np.inf
+    carried = {SUM.deviation: state.deviation, SUM.mass_deviation: state.mass_deviation}
+    for row, value in carried.items():
+        totals[row] = value
     for first in range(0, lanes, WIDTH):
         these = slice(first, first + WIDTH)
         weight, memory = wells.weight[..., these].copy(), state.memory[..., these].copy()
-        records = Records.of(
-            Counterflow(*(each[..., these] for each in steps.counterflow)),
-            steps.decay,
-            weight,
-            0.5 * column.length[..., these],
-        )
+        paces = [
+            Records.of(
+                Counterflow(*(value[..., these] for value in each.counterflow)),
+                steps.decay,
+                weight,
+                0.5 * column.length[..., these],
+            )
+            for each in circuit.steps
+        ]
+        records = paces[-1]
         rows = records.cell.reshape(len(records.cell), -1, WIDTH)
         water = np.stack([state.down[..., these], state.up[..., these]], axis=1).reshape(len(rows), 4, WIDTH)
         rows[:, WATER : WATER + 4] = water
@@ -211,10 +217,16 @@ def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdo
             weight.reshape(len(weight), -1),
             memory.reshape(len(memory), -1),
             column.undisturbed[:, these].copy(),
-            fixed[:, these].ravel(),
+            np.concatenate([np.stack(still), fields[-1]])[:, these].ravel(),
             sums,
-            outdoor,
+            winter,
             first,
+            circuit.share,
+            (
+                np.stack([each.segment for each in paces]),
+                np.stack([each.flow for each in paces]),
+                np.stack([each[:, these].ravel() for each in fields]),
+            ),
         )
         memory[:, :FAST] = rows[:, MEMORY:].reshape(len(memory), FAST, WIDTH)
         state.memory[..., these] = memory
@@ -222,8 +234,52 @@ def heating_season(state: State, wells: Wells, steps: Steps, plant: Plant, outdo
             rows[:, [WATER + n, WATER + n + 2]].reshape(-1, WIDTH) for n in (0, 1)
         )
         totals[:, these] = sums.reshape(-1, WIDTH)
-    state.shortfall[:] = totals[SHORTFALL]
+    for row, value in carried.items():
+        value[:] = totals[row]
     return Season(*totals)
+
+
+def field_of(wells: Wells) -> Field:
+    """What the plant needs to know of the wells."""
+    pump_flow = wells.volume_flow / wells.pump_efficiency
+    return Field(wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy)
+
+
+def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maximum_inlet: Array) -> tuple[Array, ...]:
+    """Put heat into the field for one step of any length; `state` is updated.
+
+    Parameters
+    ----------
+    steps
+        From `prepare_steps(wells, length)`.
+    power
+        Heat on offer for the whole field, W, (lane,).
+    maximum_inlet
+        The wells get no water warmer than this, °C, (lane,): then they take less than is on offer, or nothing.
+
+    Returns
+    -------
+    Mean heat taken by one well, its heat flow from rock and walls (negative), and the power of its pump, W, (lane,).
+    """
+    nodes, lanes = state.down.shape
+    segment, c = wells.column.segment, steps.counterflow
+    rest, flux = np.empty((2, nodes, lanes))
+    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
+    at = np.repeat(segment, 2)
+    for node in range(nodes):
+        recall(steps.decay, wells.weight[at[node]], state.memory[node], wells.column.undisturbed[node], rest[node])
+    sweep_up(c, segment, rest, state.down, state.up, source, offset)
+    settled = offset[0] / (1.0 - c.slope[0])  # water that gives and takes nothing
+    inlet = settled + power / (wells.number * wells.flow * (1.0 - c.slope[0]))
+    inlet = np.maximum(settled, np.minimum(inlet, maximum_inlet))
+    sweep_down(c, segment, rest, source, offset, inlet, np.empty((2, lanes)), state.down, state.up, flux)
+    for node in range(nodes):
+        advance(steps.decay, flux[node], state.memory[node])
+    length = 0.5 * wells.column.length[at]
+    head = (length * (state.up - state.down)).sum(axis=0)
+    pressure = np.maximum(0.0, wells.friction - wells.buoyancy * head)
+    taken = wells.flow * (inlet - (offset[0] + c.slope[0] * inlet))
+    return taken, (length * flux).sum(axis=0), wells.volume_flow * pressure / wells.pump_efficiency
 
 
 def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
@@ -239,7 +295,7 @@ def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
 
     Returns
     -------
-    Mean heat flow from rock and walls meanwhile, W, (lane,).
+    Mean heat flow from rock and walls into one well meanwhile, W, (lane,).
     """
     rest, rock = np.empty(wells.flow.shape), np.zeros(wells.flow.shape)
     c = steps.counterflow
@@ -257,5 +313,6 @@ def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:
         advance(steps.decay, flux, state.memory[node])
         state.down[node], state.up[node] = down, up
         rock += 0.5 * wells.column.length[at] * flux
-    state.shortfall[:] = 0.0
-    return wells.number * rock
+    for value in (state.deviation, state.mass_deviation):
+        value[:] = 0.0
+    return rock

@@ -7,9 +7,13 @@ distances that are known when compiling. Rows are named by the constants below.
 
 The rock's fast modes advance hour by hour. What the slow ones (time constants above 500 h) do within a day is all but
 linear in time: they advance once a day, by the day's mean heat flow, and in between their answer is interpolated.
+
+While some wells stand still, the others carry more, each with the flow that it always has. The column is that of a well
+at work: the fast modes remember its heat flow; the slow ones, and so the field in the long run, that of all wells. What
+a well rests while it is out is forgotten when it comes back, which is on the safe side.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,7 +21,8 @@ from numpy.typing import NDArray
 
 from kernels.coaxial import ROOT3, Counterflow
 from kernels.ground import HOURLY
-from kernels.plant import heat_demand, heat_pump, indoor_shortfall, supply_temperature
+from kernels.outages import HEAT_PUMPS, PEAK_HEATING, PUMPS, RESERVE_HEATING, WELLS, flow_share
+from kernels.plant import heat_pump, peak_heating, supply_temperature, tank, tank_room
 
 Array = NDArray[np.float64]
 
@@ -38,73 +43,158 @@ SEGMENT_ROWS = FADING + FAST
 # rows of a cell that stay
 CARRY, PICK, SLOPE = 0, 1, 5
 FLOW_ROWS = 6
-# rows of a season's sums (`Season`) and of what is fixed (`Plant`, then of the wells), in the order of their fields
-(
-    HEAT_DEMAND,
-    HEAT_PUMP_HEAT,
-    HEAT_BACKUP,
-    HEAT_UNMET,
-    HEAT_EXTRACTED,
-    COMPRESSOR,
-    CIRCULATION,
-    UNMET_HOURS,
-    SHORTFALL,
-    SHORTFALL_MAX,
-    INLET_MIN,
-    OUTLET_SUM,
-    OUTDOOR_SUM,
-    OUTDOOR_MIN,
-    ROCK_HEAT,
-    ROCK_HEAT_GROSS,
-) = range(16)
-(
-    DESIGN_LOAD,
-    DESIGN_OUTDOOR,
-    BALANCE,
-    SUPPLY_DESIGN,
-    SUPPLY_MILD,
-    CONDUCTANCE_OF_BUILDING,
-    PERSISTENCE,
-    CAPACITY,
-    EFFICIENCY,
-    MAXIMUM_COP,
-    MINIMUM_INLET,
-    PEAK_CAPACITY,
-    TRANSPORT_FACTOR,
-    NUMBER,
-    FLOW,
-    PUMP_FLOW,
-    FRICTION,
-    BUOYANCY,
-) = range(18)
-# rows of the well: A below the cell; water going down past it; heat from rock and walls; ∫ (up - down) dz
-BELOW, PASSING, ROCK, HEAD = range(4)
-WELL_ROWS = 4
+# rows of the well: A below the cell; water going down past it; heat from rock and walls; ∫ (up - down) dz; share of the
+# field's wells at work
+BELOW, PASSING, ROCK, HEAD, AT_WORK = range(5)
+WELL_ROWS = 5
+GROUPS = 5  # of units (`kernels.outages`)
+
+UNMET = 1e-6
+"""Share of the demand below which what is missing is rounding."""
+
+COLD = 0.1
+"""An hour indoors counts as cold when it is colder than asked for by this, K."""
+
+
+class Heater(NamedTuple):
+    """Peak heating, all (lane,): coefficients of `kernels.plant.peak_heating`, `capacity` (W) that of all units."""
+
+    capacity: Array
+    units: Array
+    slope: Array
+    rated_outdoor: Array
+    lowest_outdoor: Array
+    boiler_share: Array
+    lift_share: Array
+
+
+class Plant(NamedTuple):
+    """What a winter's hours need to know of building and plant, all (lane,).
+
+    `hot_water` W and `comfort` °C of the building; `design_outdoor`, `balance`, `supply_design`, `supply_mild` °C of
+    the heating curve; heat pumps as in `kernels.plant.heat_pump`, `capacity` (W) and `units` as installed; the tank's
+    `tank_capacity` Wh, `tank_power` W and `tank_keep`, the share of its heat left after an hour; `transport_factor`,
+    heat per electricity of the building circuit's pumps; `pumps` of the wells installed and needed for the full flow.
+    """
+
+    hot_water: Array
+    comfort: Array
+    design_outdoor: Array
+    balance: Array
+    supply_design: Array
+    supply_mild: Array
+    capacity: Array
+    units: Array
+    source_slope: Array
+    rated_source: Array
+    supply_slope: Array
+    rated_supply: Array
+    degradation: Array
+    efficiency: Array
+    maximum_cop: Array
+    minimum_inlet: Array
+    tank_capacity: Array
+    tank_power: Array
+    tank_keep: Array
+    transport_factor: Array
+    pumps: Array
+    pumps_needed: Array
+
+
+class Field(NamedTuple):
+    """What a winter's hours need to know of the wells, all (lane,).
+
+    `number` of wells; of one well `flow`, W/K, `pump_flow`, its volume flow over the efficiency of its pumps, m³/s,
+    `friction`, Pa, and `buoyancy`, Pa/m/K.
+    """
+
+    number: Array
+    flow: Array
+    pump_flow: Array
+    friction: Array
+    buoyancy: Array
 
 
 class Season(NamedTuple):
-    """Sums and extremes of one heating season, all (lane,): energies Wh, temperatures °C, shortfalls K.
+    """Sums and extremes of one heating season, all (lane,): powers W, energies Wh, temperatures °C.
 
-    `rock_heat` is what rock and walls gave; `rock_heat_gross` sums its hourly magnitudes, to judge balances by.
-    `shortfall` is how far the building is below its set temperature now, `shortfall_max` the largest.
+    `peak_purchased` and `reserve_purchased` are fuel or electricity. `spell` is how many hours heat has been short
+    without a break, until now. `deviation` and `mass_deviation` are how far the rooms and the mass of the building are
+    below what they would be had no heat been short, K, now; `tank` is the heat stored now (none when the season
+    starts), `tank_lost` what it lost.
+    `well_heat`, `rock_heat` (of rock and walls) and `rock_heat_gross` (the sum of its magnitudes, to judge balances by)
+    are those of one well at work.
     """
 
     heat_demand: Array
     heat_pump_heat: Array
-    heat_backup: Array
+    heat_peak: Array
+    heat_reserve: Array
     heat_unmet: Array
     heat_extracted: Array
     compressor: Array
     circulation: Array
+    peak_purchased: Array
+    reserve_purchased: Array
     unmet_hours: Array
-    shortfall: Array
-    shortfall_max: Array
+    shortfalls: Array
+    spell: Array
+    longest_shortfall: Array
+    worst_shortfall: Array
+    deviation: Array
+    mass_deviation: Array
+    indoor_min: Array
+    cold_hours: Array
+    cold_degree_hours: Array
+    inlet_limit_hours: Array
+    outage_hours: Array
     inlet_min: Array
+    inlet_sum: Array
     outlet_sum: Array
     outdoor_sum: Array
     outdoor_min: Array
+    tank: Array
+    tank_lost: Array
+    well_heat: Array
     rock_heat: Array
     rock_heat_gross: Array
+
+
+class Winter(NamedTuple):
+    """What comes from outside the plant in a heating season.
+
+    Attributes
+    ----------
+    outdoor
+        Outdoor temperature, °C, (hour, lane), of whole days.
+    demand, reference
+        Heat asked for, hot water included, W, and indoor temperature if it is delivered, °C, (hour, lane)
+        (`kernels.building`).
+    occupied
+        Whether the building is in use, (hour,).
+    working
+        Units at work of each kind, (GROUPS, hour, lane), or (GROUPS, 1, lane) where none ever fails.
+    """
+
+    outdoor: Array
+    demand: Array
+    reference: Array
+    occupied: NDArray[np.uint8]
+    working: NDArray[np.int16]
+
+
+def _rows(fields: Any) -> Any:
+    """Where fields stand in a record that holds them in their order."""
+    return fields(*range(len(fields._fields)))
+
+
+SUM, PLANT, FIELD, HEATER = (_rows(fields) for fields in (Season, Plant, Field, Heater))
+# where they begin in the record of all that is fixed: plant, the building's two steps (`kernels.building`), peak
+# heating, reserve heating, wells
+THERMAL = len(Plant._fields)
+PEAK = THERMAL + 12
+RESERVE = PEAK + len(Heater._fields)
+OF_FIELD = RESERVE + len(Heater._fields)
 
 
 class Records(NamedTuple):
@@ -225,7 +315,7 @@ def cell_down(c, s, f, w, decay, k, at):  # type: ignore[no-untyped-def]
             flux += s[at, (CONDUCTANCE + 1) * WIDTH + i] * (rest - node_up)
             taken += flux
             head += node_up - node_down
-            c[k, (TAKEN + half) * WIDTH + i] += flux
+            c[k, (TAKEN + half) * WIDTH + i] += w[AT_WORK * WIDTH + i] * flux
             drift = c[k, (DRIFT + half) * WIDTH + i]
             slow = c[k, (SLOW + half) * WIDTH + i] + drift - s[at, ANSWER * WIDTH + i] * flux
             c[k, (SLOW + half) * WIDTH + i] = slow
@@ -287,89 +377,207 @@ def end_day(cell, decay, memory):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def plant_hour(c, f, w, p, t, outdoor, hour, first):  # type: ignore[no-untyped-def]
+def plant_hour(c, f, w, p, t, winter, hour, first):  # type: ignore[no-untyped-def]
     """One hour of the plant: it chooses the wells' inlet and keeps the sums.
+
+    The heat pumps come first, and fill the tank with what they have to spare; then the tank, the peak heating, the
+    reserve heating. Hot water is served before the rooms.
 
     Parameters
     ----------
     c, f, w
         Records of the cells and the well, after the sweep up.
     p
-        Plant and wells, in the order of the constants above, (row · WIDTH,).
+        All that is fixed, (row · WIDTH,).
     t
         Rows of `Season`, (row · WIDTH,): updated.
-    outdoor
-        Outdoor temperature, °C, (hour, lane); the lanes of these records are those from `first` on.
+    winter
+        A `Winter`; the lanes of these records are those from `first` on.
     """
+    thermal = THERMAL + (6 if winter.occupied[hour] else 0)
+    event = hour if winter.working.shape[1] > 1 else 0
     for i in range(WIDTH):
-        air = outdoor[hour, first + i]
-        demand = heat_demand(air, p[DESIGN_LOAD * WIDTH + i], p[DESIGN_OUTDOOR * WIDTH + i], p[BALANCE * WIDTH + i])
+        air, demand = winter.outdoor[hour, first + i], winter.demand[hour, first + i]
         supply = supply_temperature(
             air,
-            p[DESIGN_OUTDOOR * WIDTH + i],
-            p[BALANCE * WIDTH + i],
-            p[SUPPLY_DESIGN * WIDTH + i],
-            p[SUPPLY_MILD * WIDTH + i],
+            p[PLANT.design_outdoor * WIDTH + i],
+            p[PLANT.balance * WIDTH + i],
+            p[PLANT.supply_design * WIDTH + i],
+            p[PLANT.supply_mild * WIDTH + i],
         )
+        number = p[(OF_FIELD + FIELD.number) * WIDTH + i]
+        pumping = winter.working[PUMPS, event, first + i]
+        machines = winter.working[HEAT_PUMPS, event, first + i]
+        peak_units = winter.working[PEAK_HEATING, event, first + i]
+        reserve_units = winter.working[RESERVE_HEATING, event, first + i]
+        pumped = number * flow_share(pumping, p[PLANT.pumps_needed * WIDTH + i])
+        wells = min(pumped, 1.0 * winter.working[WELLS, event, first + i])
+        all_work = (
+            wells >= number
+            and pumping >= p[PLANT.pumps * WIDTH + i]
+            and machines >= p[PLANT.units * WIDTH + i]
+            and peak_units >= p[(PEAK + HEATER.units) * WIDTH + i]
+            and reserve_units >= p[(RESERVE + HEATER.units) * WIDTH + i]
+        )
+
+        stored, power, keep = t[SUM.tank * WIDTH + i], p[PLANT.tank_power * WIDTH + i], p[PLANT.tank_keep * WIDTH + i]
+        room = tank_room(stored, p[PLANT.tank_capacity * WIDTH + i], power, keep)
         offset, ratio = c[0, OFFSET * WIDTH + i], f[0, SLOPE * WIDTH + i]
-        flow = p[NUMBER * WIDTH + i] * p[FLOW * WIDTH + i]
-        heat, work, cold = heat_pump(
-            min(demand, p[CAPACITY * WIDTH + i]),
+        flow = p[(OF_FIELD + FIELD.flow) * WIDTH + i]
+        heat, work, cold, limited = heat_pump(
+            (demand + room) if wells > 0.0 else 0.0,  # without any well, water that gives and takes nothing
             supply,
             offset,
             ratio,
-            flow,
-            p[EFFICIENCY * WIDTH + i],
-            p[MAXIMUM_COP * WIDTH + i],
-            p[MINIMUM_INLET * WIDTH + i],
+            (wells if wells > 0.0 else 1.0) * flow,
+            p[PLANT.efficiency * WIDTH + i],
+            p[PLANT.maximum_cop * WIDTH + i],
+            p[PLANT.minimum_inlet * WIDTH + i],
+            p[PLANT.capacity * WIDTH + i] * machines / p[PLANT.units * WIDTH + i],
+            p[PLANT.source_slope * WIDTH + i],
+            p[PLANT.rated_source * WIDTH + i],
+            p[PLANT.supply_slope * WIDTH + i],
+            p[PLANT.rated_supply * WIDTH + i],
+            machines,
+            p[PLANT.degradation * WIDTH + i],
         )
         warm = offset + ratio * cold
-        backup = min(demand - heat, p[PEAK_CAPACITY * WIDTH + i])
-        unmet = demand - heat - backup
-        short = indoor_shortfall(
-            t[SHORTFALL * WIDTH + i], unmet, p[CONDUCTANCE_OF_BUILDING * WIDTH + i], p[PERSISTENCE * WIDTH + i]
+        stored, _, discharged, lost = tank(stored, heat - demand, power, keep)
+        missing = max(0.0, demand - heat - discharged)
+        peak, peak_purchased = peak_heating(
+            missing,
+            air,
+            supply,
+            p[(PEAK + HEATER.capacity) * WIDTH + i] * peak_units / p[(PEAK + HEATER.units) * WIDTH + i],
+            p[(PEAK + HEATER.slope) * WIDTH + i],
+            p[(PEAK + HEATER.rated_outdoor) * WIDTH + i],
+            p[(PEAK + HEATER.lowest_outdoor) * WIDTH + i],
+            p[(PEAK + HEATER.boiler_share) * WIDTH + i],
+            p[(PEAK + HEATER.lift_share) * WIDTH + i],
         )
+        reserve, reserve_purchased = peak_heating(
+            missing - peak,
+            air,
+            supply,
+            p[(RESERVE + HEATER.capacity) * WIDTH + i] * reserve_units / p[(RESERVE + HEATER.units) * WIDTH + i],
+            p[(RESERVE + HEATER.slope) * WIDTH + i],
+            p[(RESERVE + HEATER.rated_outdoor) * WIDTH + i],
+            p[(RESERVE + HEATER.lowest_outdoor) * WIDTH + i],
+            p[(RESERVE + HEATER.boiler_share) * WIDTH + i],
+            p[(RESERVE + HEATER.lift_share) * WIDTH + i],
+        )
+        unmet = missing - peak - reserve
+        short = unmet > UNMET * demand
+        spell = t[SUM.spell * WIDTH + i] + 1.0 if short else 0.0
+        cold_rooms = min(unmet, max(0.0, demand - p[PLANT.hot_water * WIDTH + i]))
+        rooms, mass = t[SUM.deviation * WIDTH + i], t[SUM.mass_deviation * WIDTH + i]
+        deviation = (
+            p[thermal * WIDTH + i] * rooms
+            + p[(thermal + 1) * WIDTH + i] * mass
+            + p[(thermal + 4) * WIDTH + i] * cold_rooms
+        )
+        mass = (
+            p[(thermal + 2) * WIDTH + i] * rooms
+            + p[(thermal + 3) * WIDTH + i] * mass
+            + p[(thermal + 5) * WIDTH + i] * cold_rooms
+        )
+        indoor = winter.reference[hour, first + i]
+        below = deviation - max(0.0, indoor - p[PLANT.comfort * WIDTH + i])
+
         w[PASSING * WIDTH + i] = cold
         w[ROCK * WIDTH + i] = 0.0
         w[HEAD * WIDTH + i] = 0.0
-        t[SHORTFALL * WIDTH + i] = short
-        t[HEAT_DEMAND * WIDTH + i] += demand
-        t[HEAT_PUMP_HEAT * WIDTH + i] += heat
-        t[HEAT_BACKUP * WIDTH + i] += backup
-        t[HEAT_UNMET * WIDTH + i] += unmet
-        t[HEAT_EXTRACTED * WIDTH + i] += flow * (warm - cold)
-        t[COMPRESSOR * WIDTH + i] += work
-        t[CIRCULATION * WIDTH + i] += (heat + backup) / p[TRANSPORT_FACTOR * WIDTH + i]
-        t[UNMET_HOURS * WIDTH + i] += 1.0 if unmet > 1e-6 * demand else 0.0
-        t[SHORTFALL_MAX * WIDTH + i] = max(t[SHORTFALL_MAX * WIDTH + i], short)
-        t[INLET_MIN * WIDTH + i] = min(t[INLET_MIN * WIDTH + i], cold)
-        t[OUTLET_SUM * WIDTH + i] += warm
-        t[OUTDOOR_SUM * WIDTH + i] += air
-        t[OUTDOOR_MIN * WIDTH + i] = min(t[OUTDOOR_MIN * WIDTH + i], air)
+        w[AT_WORK * WIDTH + i] = wells / number
+        t[SUM.heat_demand * WIDTH + i] += demand
+        t[SUM.heat_pump_heat * WIDTH + i] += heat
+        t[SUM.heat_peak * WIDTH + i] += peak
+        t[SUM.heat_reserve * WIDTH + i] += reserve
+        t[SUM.heat_unmet * WIDTH + i] += unmet
+        t[SUM.heat_extracted * WIDTH + i] += wells * flow * (warm - cold)
+        t[SUM.compressor * WIDTH + i] += work
+        t[SUM.circulation * WIDTH + i] += (demand - unmet) / p[PLANT.transport_factor * WIDTH + i]
+        t[SUM.peak_purchased * WIDTH + i] += peak_purchased
+        t[SUM.reserve_purchased * WIDTH + i] += reserve_purchased
+        t[SUM.unmet_hours * WIDTH + i] += 1.0 if short else 0.0
+        t[SUM.shortfalls * WIDTH + i] += 1.0 if spell == 1.0 else 0.0
+        t[SUM.spell * WIDTH + i] = spell
+        t[SUM.longest_shortfall * WIDTH + i] = max(t[SUM.longest_shortfall * WIDTH + i], spell)
+        t[SUM.worst_shortfall * WIDTH + i] = max(t[SUM.worst_shortfall * WIDTH + i], unmet if short else 0.0)
+        t[SUM.deviation * WIDTH + i] = deviation
+        t[SUM.mass_deviation * WIDTH + i] = mass
+        t[SUM.indoor_min * WIDTH + i] = min(t[SUM.indoor_min * WIDTH + i], indoor - deviation)
+        t[SUM.cold_hours * WIDTH + i] += 1.0 if below > COLD else 0.0
+        t[SUM.cold_degree_hours * WIDTH + i] += max(0.0, below)
+        t[SUM.inlet_limit_hours * WIDTH + i] += 1.0 if limited and heat < demand else 0.0
+        t[SUM.outage_hours * WIDTH + i] += 0.0 if all_work else 1.0
+        t[SUM.inlet_min * WIDTH + i] = min(t[SUM.inlet_min * WIDTH + i], cold)
+        t[SUM.inlet_sum * WIDTH + i] += cold
+        t[SUM.outlet_sum * WIDTH + i] += warm
+        t[SUM.outdoor_sum * WIDTH + i] += air
+        t[SUM.outdoor_min * WIDTH + i] = min(t[SUM.outdoor_min * WIDTH + i], air)
+        t[SUM.tank * WIDTH + i] = stored
+        t[SUM.tank_lost * WIDTH + i] += lost
+        t[SUM.well_heat * WIDTH + i] += flow * (warm - cold)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def close_hour(w, p, t):  # type: ignore[no-untyped-def]
     """Heat that rock and walls gave, and the wells' pumps: friction less the buoyancy head; arguments as before."""
     for i in range(WIDTH):
-        heat = p[NUMBER * WIDTH + i] * w[ROCK * WIDTH + i]
-        t[ROCK_HEAT * WIDTH + i] += heat
-        t[ROCK_HEAT_GROSS * WIDTH + i] += abs(heat)
-        pressure = max(0.0, p[FRICTION * WIDTH + i] - p[BUOYANCY * WIDTH + i] * w[HEAD * WIDTH + i])
-        t[CIRCULATION * WIDTH + i] += p[NUMBER * WIDTH + i] * p[PUMP_FLOW * WIDTH + i] * pressure
+        heat = w[ROCK * WIDTH + i]
+        t[SUM.rock_heat * WIDTH + i] += heat
+        t[SUM.rock_heat_gross * WIDTH + i] += abs(heat)
+        pressure = max(
+            0.0,
+            p[(OF_FIELD + FIELD.friction) * WIDTH + i]
+            - p[(OF_FIELD + FIELD.buoyancy) * WIDTH + i] * w[HEAD * WIDTH + i],
+        )
+        wells = p[(OF_FIELD + FIELD.number) * WIDTH + i] * w[AT_WORK * WIDTH + i]
+        t[SUM.circulation * WIDTH + i] += wells * p[(OF_FIELD + FIELD.pump_flow) * WIDTH + i] * pressure
 
 
 @njit(cache=True, error_model="numpy")
-def run_hours(records, at, decay, weight, memory, undisturbed, fixed, totals, outdoor, first):  # type: ignore[no-untyped-def]
+def choose_flow(share, paces, records, p, winter, hour, first):  # type: ignore[no-untyped-def]
+    """Set each lane's flow for a day: the least that carries the share of the heat pumps' capacity asked for that day.
+
+    Parameters
+    ----------
+    share
+        Flow of each pace over the full one, increasing to 1, (pace, lane).
+    paces
+        For each pace segment and flow records, and rows of `Field`, as they are in `records` and `p`.
+    """
+    for i in range(WIDTH):
+        asked = 0.0
+        for at in range(hour, hour + DAY):
+            asked += winter.demand[at, first + i]
+        asked /= DAY * max(p[PLANT.capacity * WIDTH + i], 1.0)
+        pace = 0
+        while pace < len(share) - 1 and share[pace, first + i] < asked:
+            pace += 1
+        for k in range(len(records.segment)):
+            for row in range(SEGMENT_ROWS):
+                records.segment[k, row * WIDTH + i] = paces[0][pace, k, row * WIDTH + i]
+        for k in range(len(records.flow)):
+            for row in range(FLOW_ROWS):
+                records.flow[k, row * WIDTH + i] = paces[1][pace, k, row * WIDTH + i]
+        for row in range(len(FIELD)):
+            p[(OF_FIELD + row) * WIDTH + i] = paces[2][pace, row * WIDTH + i]
+
+
+@njit(cache=True, error_model="numpy")
+def run_hours(records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces):  # type: ignore[no-untyped-def]
     """All hours of a season for the lanes from `first` on; records, memory and totals are updated."""
     cell, segment, flow, well = records.cell, records.segment, records.flow, records.well
-    for hour in range(len(outdoor)):
+    for hour in range(len(winter.outdoor)):
         if hour % DAY == 0:
+            if len(share) > 1:
+                choose_flow(share, paces, records, fixed, winter, hour, first)
             begin_day(cell, at, decay, weight, memory, undisturbed)
         well[BELOW * WIDTH : (BELOW + 1) * WIDTH] = 0.0
         for k in range(len(cell) - 1, -1, -1):
             cell_up(cell, segment, flow, well, k, at[k])
-        plant_hour(cell, flow, well, fixed, totals, outdoor, hour, first)
+        plant_hour(cell, flow, well, fixed, totals, winter, hour, first)
         for k in range(len(cell)):
             cell_down(cell, segment, flow, well, decay, k, at[k])
         close_hour(well, fixed, totals)

@@ -4,26 +4,35 @@
 names. Each number annotated as `Input` may be a probability distribution.
 """
 
-import datetime
 import difflib
 import functools
 import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
+from typing import Annotated, Any, Literal, Self, get_origin
 
 import numpy as np
-from numpy.typing import ArrayLike
 from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator, model_validator
 
 from study.csv_file import read_column
 from study.distributions import Input
 from study.errors import ConfigError
-from study.problems import first_problem, refuse
+from study.plant import (
+    Building,
+    Circulation,
+    HeatPump,
+    HeatStorage,
+    Outages,
+    PeakHeating,
+    SummerRecharge,
+    building_problem,
+    supply_problem,
+)
 from study.quantity import Quantity, short
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
 from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
+from study.winters import Climate, Days, Text, recorded_winters, with_climate
 
 __all__ = [
     "ConfigError",
@@ -41,8 +50,6 @@ __all__ = [
 ]
 
 MOST_LAYERS = 20
-
-Text = Annotated[str, Field(max_length=10_000)]
 
 
 class Claim(Section):
@@ -138,183 +145,6 @@ class Rock(Section):
     layers: Annotated[tuple[RockLayer, ...], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
 
 
-class Season(Section):
-    """The heating season: first and last day, both of it, as month-day in a year of 365 days."""
-
-    start: str
-    end: str
-
-    @field_validator("start", "end")
-    @classmethod
-    def _month_and_day(cls, text: str) -> str:
-        try:
-            if len(text) == 5:
-                _day_of_year(text)
-                return text
-        except ValueError:
-            pass
-        raise ValueError("allowed: a day of a year of 365 days as month-day, such as '11-01'")
-
-    @property
-    def first_day(self) -> int:
-        """Day of the year of the first day, 1 January being 1."""
-        return _day_of_year(self.start)
-
-    @property
-    def days(self) -> int:
-        """Number of days, 1 to 365."""
-        return (_day_of_year(self.end) - self.first_day) % 365 + 1
-
-
-def _day_of_year(text: str) -> int:
-    return datetime.datetime.strptime(f"2001-{text}", "%Y-%m-%d").timetuple().tm_yday
-
-
-T = TypeVar("T")
-Monthly = Annotated[tuple[T, ...], Field(min_length=12, max_length=12)]
-
-
-class Climate(Section):
-    """The statistics from which winters are generated; lists go from January to December."""
-
-    site: Text
-    monthly_temperature: Monthly[Annotated[float, Quantity("degC", ge=-60, le=50, description="mean of each month")]]
-    daily_standard_deviation: Monthly[
-        Annotated[float, Quantity("K", ge=0, le=20, description="standard deviation of daily means within a winter")]
-    ]
-    diurnal_range: Monthly[
-        Annotated[float, Quantity("K", ge=0, le=40, description="range of the mean day: afternoon less morning")]
-    ]
-    diurnal_variability: Annotated[
-        float, Quantity("1", ge=0, le=2, description="standard deviation of a day's range over its mean")
-    ]
-    persistence: Annotated[float, Quantity("1", ge=0.4, le=0.95, description="correlation of successive daily means")]
-    cold_skewness: Annotated[
-        float, Quantity("1", ge=-1, le=1, description="skewness of daily anomalies; positive: a longer cold side")
-    ]
-    season_standard_deviation: Annotated[
-        Input, Quantity("K", ge=0, le=10, description="standard deviation of a winter's offset, beside the days' own")
-    ]
-    mean_offset: Annotated[
-        Input, Quantity("K", ge=-15, le=15, description="offset of the outdoor temperature from the station record")
-    ] = default("0 K")
-    warming: Annotated[Input, Quantity("K/decade", ge=-2, le=2, description="warming trend")] = default("0 K/decade")
-
-
-def building_problem(
-    *, design_outdoor_temperature: ArrayLike, balance_temperature: ArrayLike, indoor_temperature: ArrayLike
-) -> np.ndarray:
-    """Return, row by row, why these temperatures (degC, one shape) contradict each other, or None where they do not."""
-    outdoor, balance, indoor = np.broadcast_arrays(design_outdoor_temperature, balance_temperature, indoor_temperature)
-    return first_problem(
-        (outdoor >= balance, "design_outdoor_temperature must be below balance_temperature"),
-        (balance > indoor, "balance_temperature must not be above indoor_temperature"),
-    )
-
-
-class Building(Section):
-    """The buildings, as one."""
-
-    floor_area: Annotated[Input, Quantity("m^2", gt=0, le=1e9, description="heated floor area")]
-    design_load: Annotated[Input, Quantity("W/m^2", ge=1, le=500, description="heat load at the design temperature")]
-    design_outdoor_temperature: Annotated[
-        Input, Quantity("degC", ge=-60, le=40, description="outdoor temperature of the design load")
-    ]
-    indoor_temperature: Annotated[Input, Quantity("degC", ge=0, le=40, description="indoor temperature to be kept")]
-    balance_temperature: Annotated[
-        Input, Quantity("degC", ge=-20, le=40, description="outdoor temperature at which no heat is needed")
-    ]
-    time_constant: Annotated[Input, Quantity("h", ge=1, le=1000, description="thermal time constant of the building")]
-
-    @model_validator(mode="after")
-    def _temperatures(self) -> Self:
-        names = ("design_outdoor_temperature", "balance_temperature", "indoor_temperature")
-        refuse(building_problem, **{name: getattr(self, name) for name in names})
-        return self
-
-
-CAPACITY = Quantity("MW", ge=0, le=10000, description="heating capacity")
-DESIGN_SHARE = Quantity(
-    "1", ge=0, le=10, description="heating capacity over the design load of the floor area, instead of capacity"
-)
-
-
-class HeatPump(Section):
-    """The heat pumps, as one; their size is a capacity or a share of the design load."""
-
-    capacity: Annotated[Input, CAPACITY] | None = None
-    share_of_design_load: Annotated[Input, DESIGN_SHARE] | None = None
-    second_law_efficiency: Annotated[Input, Quantity("1", ge=0.1, le=1, description="second-law efficiency")]
-    maximum_cop: Annotated[
-        Input, Quantity("1", ge=1.5, le=30, description="largest coefficient of performance of the heat pumps")
-    ] = default(8)
-    minimum_inlet_temperature: Annotated[
-        Input, Quantity("degC", ge=-20, le=30, description="lowest allowed temperature of the water entering the wells")
-    ]
-    supply_temperature_design: Annotated[
-        Input, Quantity("degC", ge=15, le=90, description="supply temperature at the design outdoor temperature")
-    ]
-    supply_temperature_mild: Annotated[
-        Input, Quantity("degC", ge=15, le=90, description="supply temperature at the balance temperature")
-    ]
-
-    @model_validator(mode="after")
-    def _one_size_and_a_curve_that_rises(self) -> Self:
-        _one_size(self.capacity, self.share_of_design_load)
-        names = ("supply_temperature_design", "supply_temperature_mild")
-        refuse(supply_problem, **{name: getattr(self, name) for name in names})
-        return self
-
-
-def _one_size(capacity: Input | None, share: Input | None) -> None:
-    if (capacity is None) == (share is None):
-        raise ValueError("give either capacity or share_of_design_load")
-
-
-def supply_problem(*, supply_temperature_design: ArrayLike, supply_temperature_mild: ArrayLike) -> np.ndarray:
-    """Return, row by row, why these temperatures (degC, one shape) contradict each other, or None where they do not."""
-    design, mild = np.broadcast_arrays(supply_temperature_design, supply_temperature_mild)
-    return first_problem((design < mild, "supply_temperature_design must not be below supply_temperature_mild"))
-
-
-class PeakHeating(Section):
-    """The plant that helps in the cold; its size is a capacity or a share of the design load."""
-
-    kind: Literal["electric", "gas", "biomass", "none"]
-    capacity: Annotated[Input, CAPACITY] | None = None
-    share_of_design_load: Annotated[Input, DESIGN_SHARE] | None = None
-    efficiency: Annotated[Input, Quantity("1", ge=0.1, le=1.2, description="efficiency of the peak heating")] | None = (
-        None
-    )
-    emission_factor: (
-        Annotated[Input, Quantity("t/MWh", ge=0, le=2, description="emission factor of the fuel of the peak heating")]
-        | None
-    ) = None
-
-    @model_validator(mode="after")
-    def _fits_kind(self) -> Self:
-        burns, works = self.kind in ("gas", "biomass"), self.kind != "none"
-        if works:
-            _one_size(self.capacity, self.share_of_design_load)
-        wanted = {"efficiency": works, "emission_factor": burns}
-        missing = [name for name, want in wanted.items() if want and getattr(self, name) is None]
-        given = [name for name, value in self if isinstance(value, Input)]
-        needless = [name for name in given if not wanted.get(name, works)]
-        problems = [f"needs {name}" for name in missing] + [f"does not take {name}" for name in needless]
-        if problems:
-            raise ValueError(f"kind {self.kind!r} {' and '.join(problems)}")
-        return self
-
-
-class Circulation(Section):
-    """The pumps."""
-
-    pump_efficiency: Annotated[Input, Quantity("1", ge=0.05, le=1, description="efficiency of the well pumps")]
-    transport_factor: Annotated[
-        Input, Quantity("1", ge=1, le=1000, description="heat delivered per pump electricity of the building circuit")
-    ]
-
-
 class Carbon(Section):
     """The carbon accounts."""
 
@@ -369,12 +199,16 @@ class Study(Document):
     winter_load: Annotated[
         Input, Quantity("1", ge=0.05, le=10, description="factor on the heat load of every winter")
     ] = default(1)
-    season: Season
+    season: Days
     climate: Climate
     building: Building
     heat_pump: HeatPump
     peak_heating: PeakHeating
+    reserve_heating: PeakHeating = PeakHeating(kind="none")
+    heat_storage: HeatStorage | None = None
     circulation: Circulation
+    outages: Outages = Outages()
+    summer_recharge: SummerRecharge | None = None
     carbon: Carbon
     correlations: Annotated[tuple[Correlation, ...], Field(max_length=1000)] = ()
 
@@ -397,6 +231,32 @@ class Study(Document):
         """Return the study with another number of samples or another seed; ConfigError when it is not allowed."""
         changes = {name: value for name, value in (("samples", samples), ("seed", seed)) if value is not None}
         return validate(Study, {**self.resolved(), **changes}, label=f"study {self.name!r}")
+
+    @model_validator(mode="after")
+    def _recharge_is_in_summer(self) -> Self:
+        if self.summer_recharge is not None:
+            rest = (self.summer_recharge.first_day - self.season.first_day) % 365 - self.season.days
+            if rest < 0 or rest + self.summer_recharge.days > 365 - self.season.days:
+                raise ValueError("summer_recharge: start and end: allowed: days outside the heating season, in order")
+        return self
+
+    @model_validator(mode="after")
+    def _record_fits_the_season(self) -> Self:
+        if self.climate.record is not None:
+            hours = recorded_winters(self.climate.record).shape[1]
+            if hours != 24 * self.season.days:
+                raise ValueError(f"climate.record: its winters have {hours} h, the season {24 * self.season.days} h")
+        return self
+
+    @model_validator(mode="after")
+    def _units_that_fail_are_there(self) -> Self:
+        for name, there in (
+            ("peak_heating", self.peak_heating.kind != "none"),
+            ("reserve_heating", self.reserve_heating.kind != "none"),
+        ):
+            if getattr(self.outages, name) is not None and not there:
+                raise ValueError(f"outages.{name}: there is no {name}")
+        return self
 
     @model_validator(mode="after")
     def _correlated_inputs_are_uncertain(self) -> Self:
@@ -483,4 +343,6 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
 
 def load_study(path: str | Path) -> Study:
     """Return the study that a YAML file describes; ConfigError when it is wrong in any way."""
-    return validate(Study, read_yaml(path), label=str(path), folder=Path(path).parent)
+    folder = Path(path).parent
+    data = with_climate(read_yaml(path), label=str(path), folder=folder)
+    return validate(Study, data, label=str(path), folder=folder)

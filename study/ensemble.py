@@ -32,13 +32,26 @@ from study.errors import EnsembleError
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMAT = 1
+FORMAT = 2
 RECEIPTS = "receipts"
 CODE = (
     "kernels",
     *(
         f"study/{name}.py"
-        for name in ("config", "distributions", "fluid", "quantity", "sampling", "simulation", "well_case", "wells")
+        for name in (
+            "config",
+            "distributions",
+            "fluid",
+            "heating",
+            "outputs",
+            "plant",
+            "quantity",
+            "sampling",
+            "simulation",
+            "well_case",
+            "wells",
+            "winters",
+        )
     ),
 )
 PACKAGES = ("hotland", "numba", "numpy", "ray", "scipy", "xarray", "zarr")
@@ -84,18 +97,29 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "heat_demand": _variable("MWh", "heat demand"),
     "heat_delivered": _variable("MWh", "heat delivered by heat pumps and peak heating"),
     "heat_unmet": _variable("MWh", "heat demanded but not delivered"),
-    "heat_backup": _variable("MWh", "heat delivered by the peak heating"),
+    "heat_backup": _variable("MWh", "heat delivered by peak and reserve heating"),
+    "heat_reserve": _variable("MWh", "heat delivered by the reserve heating alone"),
     "heat_extracted": _variable("MWh", "heat taken from the wells"),
+    "heat_recharged": _variable("MWh", "heat put into the wells in the summer after the winter"),
+    "heat_storage_loss": _variable("MWh", "heat lost from the tank"),
     "electricity": _variable("MWh", "electricity of heat pumps, circulation and peak heating"),
     "electricity_compressor": _variable("MWh", "electricity of the heat pumps' compressors"),
     "electricity_circulation": _variable("MWh", "electricity of the circulation pumps, wells and building circuit"),
     "electricity_backup": _variable("MWh", "electricity of electric peak heating"),
     "unmet_hours": _variable("h", "hours in which heat falls short"),
+    "shortfalls": _variable("1", "spells of hours in which heat falls short"),
+    "longest_shortfall": _variable("h", "longest spell in which heat falls short", cell_methods="winter: maximum"),
+    "worst_shortfall": _variable("MW", "largest heat flow that falls short", cell_methods="winter: maximum"),
     "heating_reliability": _variable("1", "delivered over demanded heat"),
+    "peak_heating_share": _variable("1", "heat of peak and reserve heating over delivered heat"),
     "indoor_temperature_min": _variable("degC", "lowest indoor temperature", cell_methods="winter: minimum", **_AIR),
+    "cold_hours": _variable("h", "hours colder indoors than both comfort and schedule ask, by 0.1 K or more"),
+    "cold_degree_hours": _variable("K h", "kelvins below what comfort and schedule ask, summed over the hours"),
     "inlet_temperature_min": _variable(
         "degC", "lowest temperature of the water entering the wells", cell_methods="winter: minimum"
     ),
+    "inlet_limit_hours": _variable("h", "hours in which the lowest allowed inlet temperature limits the heat pumps"),
+    "outage_hours": _variable("h", "hours in which any unit is out"),
     "outlet_temperature_mean": _variable(
         "degC", "mean temperature of the water leaving the wells", cell_methods="winter: mean"
     ),
@@ -113,6 +137,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
 
 SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
     "energy_imbalance": _variable("1", "energy not accounted for over the life, relative to the heat from the rock"),
+    "largest_unit_out_share": _variable("1", "installed capacity without the largest unit, over the design load"),
     "replicate": _variable("1", "independent replicate of the design that the sample belongs to"),
     "sample": _variable("1", "row of the design"),
     "status": _variable("1", "how the sample ended", flag_meanings=STATUS_MEANINGS) | {"flag_values": [0, 1, 2, 3]},

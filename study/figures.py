@@ -2,10 +2,15 @@
 colour-blind readers can tell apart."""
 
 import json
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+
+from study.statistics import Array, Estimate, mean, probability
+from study.summary import RETURN_PERIOD
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
 
@@ -58,6 +63,104 @@ def unmet_heat_by_winter(dataset: xr.Dataset, axes: Axes) -> Axes:
     return axes
 
 
+def probability_of_frequency(dataset: xr.Dataset, axes: Axes, variable: str = "unmet_hours") -> Axes:
+    """How often a winter exceeds a level, and how sure that is (Kaplan and Garrick 1981, Risk Analysis 1:11).
+
+    Each sample has its own curve: the share of its winters above each level, which is chance. The bands are percentiles
+    of these curves over the samples, which is what is not known, a little wider for the few winters of each. The dashed
+    line is their mean with its 95 % interval: both together, what to expect of a winter.
+    """
+    good = _good(dataset)
+    values, replicate = good[variable].transpose("sample", "winter").values, good["replicate"].values
+    rarest = 100 / max(3 * values.shape[1], 75)
+    levels = np.linspace(0.0, float(np.quantile(values, 1 - rarest / 100)) or 1.0, 201)
+    frequency = 100 * np.array([(values > level).mean(axis=1) for level in levels])
+    _bands(axes, levels, frequency, "samples")
+    axes.plot(levels, np.median(frequency, axis=1), color=BLUE, label="median sample")
+    value, low, high = _ends([probability(values > level, replicate) for level in levels])
+    axes.fill_between(levels, 100 * low, 100 * high, color=ORANGE, alpha=0.35, lw=0)
+    axes.plot(levels, 100 * value, color=ORANGE, linestyle="--", label="all samples, 95 % interval")
+    axes.axhline(100 / RETURN_PERIOD, color=GREY, linestyle=":")
+    axes.annotate(
+        f"one winter in {RETURN_PERIOD}",
+        (1, 100 / RETURN_PERIOD),
+        xycoords=("axes fraction", "data"),
+        xytext=(-4, 3),
+        textcoords="offset points",
+        color=GREY,
+        ha="right",
+    )
+    axes.set_yscale("log")
+    axes.set_ylim(rarest, 100)
+    axes.set_xlim(0, levels[-1])
+    axes.set_yticks([share for share in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if share >= rarest])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel(f"{good[variable].attrs['long_name']}, per winter ({good[variable].attrs['units']})")
+    axes.set_ylabel("winters above that (%)")
+    _legend_above(axes)
+    return axes
+
+
+def reliability_by_winter(
+    dataset: xr.Dataset, axes: Axes, measure: Literal["shortfall", "unmet_hours"] = "shortfall"
+) -> Axes:
+    """Chance of a winter with a shortfall, or loss-of-load expectation (`unmet_hours`), by winter of life.
+
+    Points are all samples, with their 95 % interval. The bands are percentiles over the samples of each one's mean of
+    about ten winters: what is not known, a little wider for the few winters.
+    """
+    good = _good(dataset)
+    hours, winters = good["unmet_hours"].transpose("sample", "winter").values, good["winter"].values
+    replicate = good["replicate"].values
+    values = 100.0 * (hours > 0) if measure == "shortfall" else hours
+    spells = np.array_split(np.arange(len(winters)), max(1, round(len(winters) / 10)))
+    borders = np.array([(winters[spell[0]] - 0.5, winters[spell[-1]] + 0.5) for spell in spells]).ravel()
+    means = np.repeat([values[:, spell].mean(axis=1) for spell in spells], 2, axis=0)
+    _bands(axes, borders, means, "samples")
+    axes.plot(borders, np.median(means, axis=1), color=BLUE, label="median sample")
+    estimates = [probability(h > 0, replicate) if measure == "shortfall" else mean(h, replicate) for h in hours.T]
+    value, low, high = (100.0 if measure == "shortfall" else 1.0) * _ends(estimates)
+    axes.vlines(winters, low, high, color=ORANGE, lw=2)
+    axes.plot(winters, value, "o", ms=4, color=ORANGE, label="all samples, 95 % interval")
+    axes.set_xlabel("winter of life")
+    axes.set_ylabel(
+        "chance of a winter with a shortfall (%)"
+        if measure == "shortfall"
+        else "loss-of-load expectation (h per winter)"
+    )
+    axes.set_xlim(borders[0], borders[-1])
+    axes.set_ylim(bottom=0)
+    _legend_above(axes)
+    return axes
+
+
+def unmet_against_severity(dataset: xr.Dataset, axes: Axes, severity: str = "outdoor_temperature_min") -> Axes:
+    """Unmet hours against how cold the winter is, every winter of every sample a point.
+
+    The bands are percentiles of winters about as cold: what is not known, and the chance that is not the cold's.
+    """
+    good = _good(dataset)
+    cold, hours = (good[name].transpose("sample", "winter").values.ravel() for name in (severity, "unmet_hours"))
+    mildest, coldest = np.percentile(cold, [99.5, 0.5])
+    borders = np.linspace(coldest, mildest, int(np.clip(len(cold) // 40, 1, 20)) + 1)
+    group = np.digitize(cold, borders[1:-1])
+    groups = [hours[group == i] for i in np.unique(group)]
+    centres = np.array([cold[group == i].mean() for i in np.unique(group)])
+    axes.plot(cold, hours, ".", color=GREY, ms=3, alpha=0.3, mew=0, rasterized=True)
+    _bands(axes, centres, groups, "equally cold winters")
+    axes.plot(centres, [np.median(each) for each in groups], color=BLUE, label="median")
+    axes.plot(centres, [each.mean() for each in groups], color=ORANGE, linestyle="--", label="mean")
+    axes.invert_xaxis()
+    axes.set_yscale("symlog", linthresh=1)
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set_ylim(0, max(10.0, 2 * hours.max()))
+    axes.set_xlabel(f"{good[severity].attrs['long_name']} of the winter (°C)")
+    axes.set_ylabel("unmet hours of the winter (h)")
+    _legend_above(axes)
+    return axes
+
+
 def temperature_along_well(dataset: xr.Dataset, axes: Axes) -> Axes:
     """Annulus, inner pipe and borehole wall over the depth at the last time of a well case that gives `depths`."""
     last, depth = dataset.isel(time=-1), dataset["depth"].values
@@ -80,3 +183,29 @@ def temperature_along_well(dataset: xr.Dataset, axes: Axes) -> Axes:
 
 def _good(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.isel(sample=np.flatnonzero(dataset["status"].values == 0))
+
+
+def _bands(axes: Axes, x: Array, values: Sequence[Array] | Array, of: str) -> None:
+    """Percentiles of the values at each x."""
+    for low, high, alpha in ((5, 95, 0.18), (25, 75, 0.35)):
+        edges = np.array([np.percentile(each, [low, high]) for each in values]).T
+        label = f"{low} to {high} % of {of}"
+        axes.fill_between(x, edges[0], edges[1], color=BLUE, alpha=alpha, lw=0, label=label)
+
+
+def _ends(estimates: list[Estimate]) -> Array:
+    """Values and the two ends of their intervals, the value itself where there is none; (3, estimate)."""
+    value, low, high = np.array([(each.value, each.low, each.high) for each in estimates]).T
+    return np.array([value, np.where(np.isnan(low), value, low), np.where(np.isnan(high), value, high)])
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=2,
+        columnspacing=1,
+        borderpad=0,
+        frameon=False,
+        fontsize="small",
+    )

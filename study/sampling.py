@@ -102,6 +102,44 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     "fluid.mass_fraction",
     "well.casing.roughness",
     "well.inner_pipe.roughness",
+    *(f"building.{name}" for name in ("heat_loss_coefficient", "internal_gains", "comfort_temperature")),
+    *(f"building.{name}" for name in ("fast_capacity_share", "mass_conductance", "ventilation_share")),
+    "building.domestic_hot_water",
+    "building.schedule.setback",
+    "building.schedule.reheat",
+    *(f"heat_pump.{name}" for name in ("part_load_degradation", "capacity_source_slope", "rated_source_temperature")),
+    *(f"heat_pump.{name}" for name in ("capacity_supply_slope", "rated_supply_temperature")),
+    *(
+        f"peak_heating.{name}"
+        for name in (
+            "second_law_efficiency",
+            "capacity_slope",
+            "rated_outdoor_temperature",
+            "lowest_outdoor_temperature",
+        )
+    ),
+    *(
+        f"reserve_heating.{name}"
+        for name in (
+            "capacity",
+            "share_of_design_load",
+            "efficiency",
+            "emission_factor",
+            "second_law_efficiency",
+            "capacity_slope",
+            "rated_outdoor_temperature",
+            "lowest_outdoor_temperature",
+        )
+    ),
+    *(f"heat_storage.{name}" for name in ("volume", "temperature_difference", "power", "loss")),
+    "circulation.minimum_flow_share",
+    *(
+        f"outages.{units}.{name}"
+        for units in ("wells", "pumps", "heat_pumps", "peak_heating", "reserve_heating")
+        for name in ("time_to_failure", "time_to_repair")
+    ),
+    "summer_recharge.power",
+    "summer_recharge.maximum_inlet_temperature",
 )
 
 

@@ -5,31 +5,46 @@ up with copies of its last row.
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import LANES, weather
-from kernels.carbon import CarbonAccount, electricity_factor
+from kernels.building import demand
 from kernels.field import Interaction
 from kernels.ground import HOUR, HOURLY, YEAR
 from kernels.operation import (
-    Plant,
+    Circuit,
+    State,
     Steps,
     Wells,
     heating_season,
     mean_cooling,
     prepare_steps,
+    summer_recharge,
     summer_rest,
     undisturbed_state,
 )
-from kernels.pipes import GRAVITY
-from kernels.season import Season
+from kernels.pipes import GRAVITY, thermal_resistances
+from kernels.resampling import blocks_of_winters, whole_winters
+from kernels.season import Season, Winter
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
+from study.heating import (
+    balance_temperature,
+    building_inputs,
+    heater,
+    largest_unit_out_share,
+    occupied_hours,
+    plant,
+    thermal_response,
+    working_units,
+)
+from study.outputs import outputs
 from study.sampling import sample_inputs
 from study.wells import (
     FIRST_GUESS,
@@ -43,6 +58,7 @@ from study.wells import (
     transfer_units,
     with_fluid,
 )
+from study.winters import recorded_winters
 
 Array = NDArray[np.float64]
 
@@ -57,8 +73,11 @@ COLDEST_AFTER = 30.0 * YEAR
 
 FLUID_TEMPERATURE = "temperature of the fluid's properties"
 
-RESTS = 2
-"""Steps of a summer (`kernels.operation.summer_rest`)."""
+RESTS, RECHARGE_DAYS = 2, 5
+"""Steps of a rest in summer (`kernels.operation.summer_rest`), and longest step of a recharge, d."""
+
+PACES = 4
+"""Flows that pumps of variable speed are set to, from the least to the full one, day by day."""
 
 OK, INPUT_OUT_OF_RANGE, NOT_FINITE, ENERGY_IMBALANCE = range(4)
 LARGEST_IMBALANCE = 1e-9
@@ -160,11 +179,11 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
     for key, item in study.uncertain.items():
         for row in np.flatnonzero(~item.check(inputs[key])).tolist():
             reasons.setdefault(row, f"{key} = {inputs[key][row]:.6g} {item.unit}; allowed: {item.range}")
-    names = ("design_outdoor_temperature", "balance_temperature", "indoor_temperature")
+    building = {name: inputs[f"building.{name}"] for name in ("design_outdoor_temperature", "indoor_temperature")}
     supply = ("supply_temperature_design", "supply_temperature_mild")
     for section, problems in (
         ("well", geometry_problem(**pipe_sizes(inputs))),
-        ("building", building_problem(**{name: inputs[f"building.{name}"] for name in names})),
+        ("building", building_problem(**building, balance_temperature=balance_temperature(inputs))),
         ("heat_pump", supply_problem(**{name: inputs[f"heat_pump.{name}"] for name in supply})),
     ):
         for row, problem in enumerate(problems):
@@ -254,48 +273,6 @@ def _wells(study: Study, inputs: Inputs, arrays: WellArrays, neighbours: Array) 
     )
 
 
-def _capacity(inputs: Inputs, section: str) -> Array:
-    """Heating capacity, W: as given, or a share of the design load (that of the building, whatever the winters ask)."""
-    if f"{section}.share_of_design_load" in inputs:
-        share = inputs[f"{section}.share_of_design_load"]
-        return share * inputs["building.design_load"] * inputs["building.floor_area"]
-    return inputs.get(f"{section}.capacity", np.zeros_like(inputs["winter_load"])) * 1e6
-
-
-def _plant(inputs: Inputs) -> Plant:
-    design_load = inputs["winter_load"] * inputs["building.design_load"] * inputs["building.floor_area"]
-    design_outdoor, balance = inputs["building.design_outdoor_temperature"], inputs["building.balance_temperature"]
-    return Plant(
-        design_load=design_load,
-        design_outdoor=design_outdoor,
-        balance=balance,
-        supply_design=inputs["heat_pump.supply_temperature_design"],
-        supply_mild=inputs["heat_pump.supply_temperature_mild"],
-        conductance=design_load / (balance - design_outdoor),
-        persistence=np.exp(-1.0 / inputs["building.time_constant"]),
-        capacity=_capacity(inputs, "heat_pump"),
-        efficiency=inputs["heat_pump.second_law_efficiency"],
-        maximum_cop=inputs["heat_pump.maximum_cop"],
-        minimum_inlet=inputs["heat_pump.minimum_inlet_temperature"],
-        peak_capacity=_capacity(inputs, "peak_heating"),
-        transport_factor=inputs["circulation.transport_factor"],
-    )
-
-
-def _climate(study: Study) -> weather.Season:
-    climate = study.climate
-    return weather.season(
-        monthly_temperature=np.array(climate.monthly_temperature),
-        daily_standard_deviation=np.array(climate.daily_standard_deviation),
-        diurnal_range=np.array(climate.diurnal_range),
-        diurnal_variability=climate.diurnal_variability,
-        persistence=climate.persistence,
-        cold_skewness=climate.cold_skewness,
-        first_day=study.season.first_day,
-        days=study.season.days,
-    )
-
-
 def _cells(study: Study) -> NDArray[np.int64]:
     """Cells of each segment: the same for all rows, shared out where every input has its median."""
     median = {
@@ -309,16 +286,22 @@ def _cells(study: Study) -> NDArray[np.int64]:
     )
 
 
+def _paces(study: Study, inputs: Inputs) -> Array:
+    """Flow of each pace of the pumps over the full one, increasing to 1, (pace, lane)."""
+    if study.circulation.flow_control == "fixed":
+        return np.ones((1, len(inputs["winter_load"])))
+    least = inputs["circulation.minimum_flow_share"]
+    return np.linspace(least, np.ones_like(least), PACES)
+
+
 @dataclass(frozen=True)
 class _Life:
     """What a group of lanes goes through: wells, plant, steps and winters."""
 
-    wells: Wells
+    circuit: Circuit
     neighbours: Array
     coldest: Array
-    plant: Plant
-    hourly: Steps
-    resting: Steps
+    summer: list[tuple[Steps, bool]]
 
     @classmethod
     def of(cls, study: Study, inputs: Inputs, before: "_Life | None" = None) -> "_Life":
@@ -327,133 +310,149 @@ class _Life:
         neighbours, coldest = (
             _interference(study, inputs, arrays) if before is None else (before.neighbours, before.coldest)
         )
-        wells = _wells(study, inputs, arrays, neighbours)
-        return cls(
-            wells,
-            neighbours,
-            coldest,
-            _plant(inputs),
-            prepare_steps(wells, HOUR, daily=True),
-            prepare_steps(wells, max(_rest(study) / RESTS, HOUR)),
+        full = _wells(study, inputs, arrays, neighbours)
+        share = _paces(study, inputs)
+        paces = [*(_slower(inputs, full, arrays, each) for each in share[:-1]), full]
+        circuit = Circuit(
+            plant=plant(study, inputs),
+            thermal=thermal_response(inputs),
+            peak=heater(study, inputs, "peak_heating"),
+            reserve=heater(study, inputs, "reserve_heating"),
+            wells=paces,
+            steps=[prepare_steps(wells, HOUR, daily=True) for wells in paces],
+            share=share,
         )
+        summer = _summer(study)
+        steps = {length: prepare_steps(full, length) for length, _ in summer}
+        return cls(circuit, neighbours, coldest, [(steps[length], heats) for length, heats in summer])
+
+    @property
+    def wells(self) -> Wells:
+        """The wells with their full flow."""
+        return self.circuit.wells[-1]
+
+    def pass_summer(self, state: State, inputs: Inputs) -> Array:
+        """Heat put into a well, heat from its rock and walls, electricity of its pump in a summer, Wh, (3, lane)."""
+        sums = np.zeros((3, len(self.wells.flow)))
+        for steps, heats in self.summer:
+            if heats:
+                power, warmest = (inputs[f"summer_recharge.{key}"] for key in ("power", "maximum_inlet_temperature"))
+                flows = summer_recharge(state, self.wells, steps, power * 1e6, warmest)
+                sums += np.array(flows) * (steps.length / HOUR)
+            else:
+                sums[1] += summer_rest(state, self.wells, steps) * (steps.length / HOUR)
+        return sums
 
 
-def _rest(study: Study) -> float:
-    """Length of a summer, s."""
-    return (8760 - 24 * study.season.days) * HOUR
+def _slower(inputs: Inputs, full: Wells, arrays: WellArrays, share: Array) -> Wells:
+    """The wells with a share of their flow: thicker films, less friction."""
+    flow_rate = share * arrays.flow_rate
+    resistances = thermal_resistances(flow_rate, arrays.pipes, arrays.fluid)
+    return full._replace(
+        flow=share * full.flow,
+        annulus_inner=resistances.annulus_inner,
+        instant=full.instant + resistances.casing_film - arrays.resistances.casing_film,
+        friction=friction(inputs, flow_rate, arrays.pipes, arrays.fluid),
+        volume_flow=flow_rate,
+    )
+
+
+def _summer(study: Study) -> list[tuple[float, bool]]:
+    """Steps between two winters: length of each, s, and whether the field is recharged in it."""
+    recharge, season = study.summer_recharge, study.season
+    rest = 365 - season.days
+    if recharge is None:
+        stretches = [(rest, RESTS, False)]
+    else:
+        before = (recharge.first_day - season.first_day) % 365 - season.days
+        stretches = [
+            (before, RESTS, False),
+            (recharge.days, int(np.ceil(recharge.days / RECHARGE_DAYS)), True),
+            (rest - before - recharge.days, RESTS, False),
+        ]
+    return [(24 * HOUR * days / steps, heats) for days, steps, heats in stretches if days > 0 for _ in range(steps)]
+
+
+def _weather(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> Callable[[int], Array]:
+    """Outdoor temperature of each winter, °C, (hour, lane)."""
+    seed, season, climate = np.uint64(study.seed), study.season, study.climate
+    offset = {"mean_offset": inputs["climate.mean_offset"], "warming": inputs["climate.warming"]}
+    if climate.record is not None:
+        record = recorded_winters(climate.record)
+        offsets = weather.winter_offsets(np.zeros((study.winters, len(rows))), season_standard_deviation=0.0, **offset)
+
+        def recorded(winter: int) -> Array:
+            if climate.block_length is None:
+                return np.asarray(whole_winters(record, offsets[winter], seed, rows, winter))
+            days = int(climate.block_length)
+            return np.asarray(blocks_of_winters(record, offsets[winter], seed, rows, winter, season.first_day, days))
+
+        return recorded
+    first_day, days = season.first_day, season.days
+    of_winters, of_days = weather.innovations(study.seed, rows, winters=study.winters, first_day=first_day, days=days)
+    offsets = weather.winter_offsets(
+        of_winters, season_standard_deviation=inputs["climate.season_standard_deviation"], **offset
+    )
+    generator = weather.season(**climate.generator, first_day=first_day, days=days)
+
+    def generated(winter: int) -> Array:
+        chosen = slice(winter, winter + 1)
+        return np.asarray(weather.winter_temperatures(generator, of_days[chosen], offsets[chosen])[0])
+
+    return generated
 
 
 def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> dict[str, Array]:
-    of_winters, of_days = weather.innovations(study.seed, rows, winters=study.winters, days=study.season.days)
-    offsets = weather.winter_offsets(
-        of_winters,
-        season_standard_deviation=inputs["climate.season_standard_deviation"],
-        mean_offset=inputs["climate.mean_offset"],
-        warming=inputs["climate.warming"],
-    )
-    climate = _climate(study)
+    outdoor = _weather(study, rows, inputs)
+    building, thermal = building_inputs(inputs), thermal_response(inputs)
 
-    def outdoor(winter: int) -> Array:
-        chosen = slice(winter, winter + 1)
-        return weather.winter_temperatures(climate, of_days[chosen], offsets[chosen])[0]
+    def winter(number: int) -> Winter:
+        air, occupied = outdoor(number), occupied_hours(study, number)
+        asked, indoor = np.empty((2, *air.shape))
+        demand(air, occupied, thermal, **building, heat=asked, temperature=indoor)
+        return Winter(air, asked, indoor, occupied, working_units(study, inputs, rows, number))
 
     given, temperature = inputs, np.full(len(rows), FIRST_GUESS)
     inputs = with_fluid(given, study.fluid.medium, temperature)
     life = _Life.of(study, inputs)
     if study.fluid.medium is not None and study.fluid.temperature is None:
-        first = heating_season(undisturbed_state(life.wells), life.wells, life.hourly, life.plant, outdoor(0))
-        temperature = _loop_temperature(life.wells, first, len(outdoor(0)))
+        first = heating_season(undisturbed_state(life.wells), life.circuit, winter(0))
+        temperature = _loop_temperature(first, study)
         inputs = with_fluid(given, study.fluid.medium, temperature)
         life = _Life.of(study, inputs, life)
-    wells, rest = life.wells, _rest(study)
+    wells = life.wells
     state = undisturbed_state(wells)
     seasons: list[Season] = []
     cooling: list[list[Array]] = []
-    water = [_heat_in_water(wells, state.down, state.up)]
-    rock = np.zeros(len(rows))
-    for winter in range(study.winters):
-        seasons.append(heating_season(state, wells, life.hourly, life.plant, outdoor(winter)))
-        rock += seasons[-1].rock_heat
+    summers: list[Array] = []
+    water = [_heat_in_water(wells, state)]
+    for number in range(study.winters):
+        seasons.append(heating_season(state, life.circuit, winter(number)))
         cooling.append([mean_cooling(state, wells, weight) for weight in (life.neighbours, life.coldest)])
-        for _ in range(RESTS if rest > 0 else 0):
-            rock += summer_rest(state, wells, life.resting) * rest / RESTS / HOUR
-    water.append(_heat_in_water(wells, state.down, state.up))
+        summers.append(life.pass_summer(state, inputs))
+    water.append(_heat_in_water(wells, state))
     season = Season(*(np.stack(values) for values in zip(*seasons, strict=True)))
-    stored = water[1] - water[0]
-    gross = season.rock_heat_gross.sum(axis=0) + np.abs(water[0])
-    imbalance = np.abs(rock - season.heat_extracted.sum(axis=0) - stored) / gross
-    outputs = _outputs(study, inputs, season, 24 * study.season.days)
+    taken, rock, pumping = np.array(summers).swapaxes(0, 1)
+    gross = (season.rock_heat_gross + np.abs(rock)).sum(axis=0) + np.abs(water[0])
+    balance = (season.rock_heat + rock - season.well_heat + taken).sum(axis=0) - (water[1] - water[0])
+    found = outputs(study, inputs, season, recharged=wells.number * taken, recharge_pumping=wells.number * pumping)
     of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
-    outputs |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
-    outputs["loop_temperature_mean"] = _loop_temperature(wells, season, 24 * study.season.days)
-    return {"energy_imbalance": imbalance, FLUID_TEMPERATURE: inputs.get("fluid.temperature", temperature)} | {
-        name: np.ascontiguousarray(value.T) for name, value in outputs.items()
-    }
-
-
-def _loop_temperature(wells: Wells, season: Season, hours: int) -> Array:
-    """Mean of the water entering and leaving the wells over a season, °C, (…, lane)."""
-    outlet = season.outlet_sum / hours
-    return outlet - 0.5 * season.heat_extracted / (hours * wells.number * wells.flow)
-
-
-def _heat_in_water(wells: Wells, down: Array, up: Array) -> Array:
-    """Heat in the channels of all wells, above 0 °C, Wh, (lane,)."""
-    at = np.repeat(wells.column.segment, 2)
-    per_length = wells.storage_down[at] * down + wells.storage_up[at] * up
-    return wells.number * (0.5 * wells.column.length[at] * per_length).sum(axis=0) / HOUR
-
-
-def _outputs(study: Study, inputs: Inputs, season: Season, hours: int) -> Inputs:
-    """The ensemble's variables, (winter, lane)."""
-    megawatt_hour = 1e-6
-    demand, unmet = season.heat_demand * megawatt_hour, season.heat_unmet * megawatt_hour
-    delivered = (season.heat_pump_heat + season.heat_backup) * megawatt_hour
-    backup = season.heat_backup * megawatt_hour
-    compressor, circulation = season.compressor * megawatt_hour, season.circulation * megawatt_hour
-    purchased = backup / inputs.get("peak_heating.efficiency", np.ones_like(demand[0]))
-    electric = study.peak_heating.kind == "electric"
-    electricity_backup = purchased if electric else np.zeros_like(purchased)
-    electricity = compressor + circulation + electricity_backup
-    grid = electricity_factor(inputs["carbon.electricity_factor"], inputs["carbon.electricity_decline"], study.winters)
-    refrigerant = (
-        _capacity(inputs, "heat_pump")
-        * 1e-6
-        * inputs["carbon.refrigerant_charge"]  # kg/kW = t/MW
-        * inputs["carbon.refrigerant_leakage"]
-        * inputs["carbon.refrigerant_warming_potential"]
-    )
-    embodied = len(study.field.places) * inputs["carbon.embodied_per_well"] / inputs["carbon.lifetime"]
-    account = CarbonAccount(
-        baseline=delivered * 3.6 * inputs["carbon.baseline_factor"] / (1.0 - inputs["carbon.network_loss"]),
-        electricity=electricity * grid * (1.0 - inputs["carbon.green_power_share"]),
-        peak_fuel=(purchased - electricity_backup)
-        * inputs.get("peak_heating.emission_factor", np.zeros_like(embodied)),
-        refrigerant=np.broadcast_to(refrigerant, demand.shape).copy(),
-        embodied=np.broadcast_to(embodied, demand.shape).copy(),
-    )
+    found |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
+    found["loop_temperature_mean"] = _loop_temperature(season, study)
     return {
-        "carbon_reduction": account.reduction,
-        "carbon_baseline": account.baseline,
-        "carbon_electricity": account.electricity,
-        "carbon_peak_fuel": account.peak_fuel,
-        "carbon_refrigerant": account.refrigerant,
-        "carbon_embodied": account.embodied,
-        "grid_emission_factor": grid,
-        "heat_demand": demand,
-        "heat_delivered": delivered,
-        "heat_unmet": unmet,
-        "heat_backup": backup,
-        "heat_extracted": season.heat_extracted * megawatt_hour,
-        "electricity": electricity,
-        "electricity_compressor": compressor,
-        "electricity_circulation": circulation,
-        "electricity_backup": electricity_backup,
-        "unmet_hours": season.unmet_hours,
-        "heating_reliability": np.where(demand > 0, np.minimum(delivered / demand, 1.0), 1.0),
-        "indoor_temperature_min": inputs["building.indoor_temperature"] - season.shortfall_max,
-        "inlet_temperature_min": season.inlet_min,
-        "outlet_temperature_mean": season.outlet_sum / hours,
-        "outdoor_temperature_mean": season.outdoor_sum / hours,
-        "outdoor_temperature_min": season.outdoor_min,
-    }
+        "energy_imbalance": np.abs(balance) / gross,
+        "largest_unit_out_share": largest_unit_out_share(study, inputs),
+        FLUID_TEMPERATURE: inputs.get("fluid.temperature", temperature),
+    } | {name: np.ascontiguousarray(value.T) for name, value in found.items()}
+
+
+def _loop_temperature(season: Season, study: Study) -> Array:
+    """Mean of the water entering and leaving the wells over a season, °C, (…, lane)."""
+    return 0.5 * (season.inlet_sum + season.outlet_sum) / (24 * study.season.days)
+
+
+def _heat_in_water(wells: Wells, state: State) -> Array:
+    """Heat in the channels of one well, above 0 °C, Wh, (lane,)."""
+    at = np.repeat(wells.column.segment, 2)
+    per_length = wells.storage_down[at] * state.down + wells.storage_up[at] * state.up
+    return np.asarray((0.5 * wells.column.length[at] * per_length).sum(axis=0) / HOUR)

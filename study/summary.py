@@ -11,18 +11,62 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from study.statistics import Estimate, mean, probability, quantile
+from study.statistics import Estimate, mean, probability, quantile, ratio, variance_share
+
+RETURN_PERIOD = 50
+"""Winters of which one is worse than the return level."""
+LARGEST_UNIT_OUT = 0.7
+"""Share of the design heat that is to remain with the largest unit out: an assumption for severe cold regions, which GB
+50736, section 8.11, is said to set; not read in the standard."""
+WINTERS_OF_LIFE = (1, 10, 20, 30)
+
+HEAT_UNMET = "unmet heat"
+WORST_SHORTFALL = "largest shortfall of power"
+LONGEST_SHORTFALL = "longest shortfall"
+COLD_DEGREE_HOURS = "degree-hours below what comfort and schedule ask"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the answer: key for programs, section and words for people, units ("%" for a share), and estimate."""
+    """One line of the answer: key for programs, section and words for people, units ("%" for a share), and estimate.
+
+    The table leaves out lines that are not `shown`.
+    """
 
     key: str
     section: str
     words: str
     units: str
     estimate: Estimate
+    shown: bool = True
+
+
+@dataclass(frozen=True)
+class _Winters:
+    """Samples that ended well, their study, and estimates from them."""
+
+    dataset: xr.Dataset
+    study: dict[str, Any]
+
+    @property
+    def count(self) -> int:
+        return self.dataset.sizes["winter"]
+
+    @property
+    def replicate(self) -> Any:
+        return self.dataset["replicate"].values
+
+    def values(self, name: str) -> Any:
+        return self.dataset[name].transpose("sample", ...).values
+
+    def chance(self, event: Any) -> Estimate:
+        return probability(event, self.replicate, monte_carlo=self.study["design"] == "monte_carlo")
+
+    def mean(self, data: Any) -> Estimate:
+        return mean(data, self.replicate)
+
+    def quantile(self, data: Any, share: float) -> Estimate:
+        return quantile(data, self.replicate, share)
 
 
 def summarise(dataset: xr.Dataset) -> list[Line]:
@@ -38,122 +82,210 @@ def summarise(dataset: xr.Dataset) -> list[Line]:
         raise ValueError("no sample is done yet, so there is nothing to say")
     if good.sizes["sample"] == 0:
         raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
-    return list(_lines(good))
+    winters = _Winters(good, json.loads(dataset.attrs["study"]))
+    parts = (
+        _carbon,
+        _claim,
+        _reliability,
+        _bad_winters,
+        _worst_winter,
+        _not_known,
+        _plant,
+        _by_winter,
+        _ground,
+        _change,
+    )
+    return [line for part in parts for line in part(winters)]
 
 
-def _lines(dataset: xr.Dataset) -> Iterator[Line]:
-    study = json.loads(dataset.attrs["study"])
-    replicate = dataset["replicate"].values
-    winters = dataset.sizes["winter"]
-
-    def chance(event: Any) -> Estimate:
-        return probability(event, replicate, monte_carlo=study["design"] == "monte_carlo")
-
-    def values(name: str) -> np.ndarray:
-        return dataset[name].transpose("sample", ...).values
-
-    carbon = values("carbon_reduction")
-    for key, section, data in (
-        ("carbon_reduction", "Carbon reduction per winter", carbon),
-        ("carbon_reduction_life", f"Carbon reduction over the life ({winters} winters)", carbon.sum(axis=1)),
+def _carbon(winters: _Winters) -> Iterator[Line]:
+    carbon = winters.values("carbon_reduction")
+    for key, section, data, shown in (
+        ("carbon_reduction", "Carbon reduction per winter", carbon, True),
+        (
+            "carbon_reduction_life",
+            f"Carbon reduction over the life ({winters.count} winters)",
+            carbon.sum(axis=1),
+            False,
+        ),
     ):
-        yield Line(f"{key}_mean", section, "mean", "t CO2", mean(data, replicate))
+        yield Line(f"{key}_mean", section, "mean", "t CO2", winters.mean(data))
+        for percent in (5, 50, 95):
+            words = f"{percent} % quantile"
+            yield Line(f"{key}_p{percent:02}", section, words, "t CO2", winters.quantile(data, percent / 100), shown)
+
+
+def _claim(winters: _Winters) -> Iterator[Line]:
+    if "claim" not in winters.study:
+        return
+    claim = float(winters.study["claim"]["carbon_reduction"].split()[0])
+    section = f"Probability of {claim:,.0f} t CO2 or more"
+    carbon = winters.values("carbon_reduction")
+    free = carbon + winters.values("carbon_electricity")
+    grid = free - winters.values("electricity") * winters.values("grid_emission_factor")
+    for key, words, data in (
+        ("claim", "", carbon),
+        ("claim_grid_electricity", ", with the grid's electricity", grid),
+        ("claim_green_electricity", ", with carbon-free electricity", free),
+    ):
+        average, every = winters.chance(data.mean(axis=1) >= claim), winters.chance((data >= claim).all(axis=1))
+        yield Line(f"p_{key}_average_winter", section, f"in an average winter{words}", "%", average)
+        yield Line(f"p_{key}_every_winter", section, f"in every winter{words}", "%", every, key == "claim")
+
+
+def _reliability(winters: _Winters) -> Iterator[Line]:
+    """Means over what is not known and over chance together."""
+    section = "Heating reliability of a winter, all samples and winters"
+    hours, reliability = winters.values("unmet_hours"), winters.values("heating_reliability")
+    none, never = winters.chance(hours == 0), winters.chance((hours == 0).all(axis=1))
+    yield Line("p_winter_without_unmet_hour", section, "chance of no shortfall", "%", none)
+    words = f"chance of no shortfall in {winters.count} winters"
+    yield Line("p_life_without_unmet_hour", section, words, "%", never)
+    for name, words, units, shown in (
+        ("unmet_hours", "loss-of-load expectation", "h", True),
+        ("heat_unmet", "expected unserved energy", "MWh", True),
+        ("heating_reliability", "delivered over demanded heat", "%", True),
+        ("shortfalls", "number of shortfalls", "1", True),
+        ("longest_shortfall", LONGEST_SHORTFALL, "h", False),
+        ("worst_shortfall", WORST_SHORTFALL, "MW", False),
+        ("cold_hours", "hours colder indoors than comfort and schedule ask", "h", True),
+        ("cold_degree_hours", COLD_DEGREE_HOURS, "K h", True),
+    ):
+        yield Line(f"{name}_mean", section, words, units, winters.mean(winters.values(name)), shown)
+    worst = winters.quantile(reliability, 0.05)
+    words = "delivered over demanded heat, worst 5 % of winters"
+    yield Line("heating_reliability_p05", section, words, "%", worst, shown=False)
+    duration = ratio(hours, winters.values("shortfalls"), winters.replicate)
+    yield Line("shortfall_duration_mean", section, "duration of a shortfall", "h", duration, shown=False)
+
+
+def _bad_winters(winters: _Winters) -> Iterator[Line]:
+    """Return levels: quantiles of all samples and winters together."""
+    section = f"Return level: exceeded in one winter of {RETURN_PERIOD}, all samples"
+    for name, words, units, shown in (
+        ("unmet_hours", "hours short", "h", False),
+        ("heat_unmet", HEAT_UNMET, "MWh", True),
+        ("worst_shortfall", WORST_SHORTFALL, "MW", True),
+        ("longest_shortfall", LONGEST_SHORTFALL, "h", True),
+        ("cold_degree_hours", COLD_DEGREE_HOURS, "K h", False),
+    ):
+        level = winters.quantile(winters.values(name), 1.0 - 1.0 / RETURN_PERIOD)
+        yield Line(f"{name}_return_{RETURN_PERIOD}", section, words, units, level, shown)
+    level = winters.quantile(winters.values("indoor_temperature_min"), 1.0 / RETURN_PERIOD)
+    yield Line(f"indoor_temperature_min_return_{RETURN_PERIOD}", section, "lowest indoor temperature", "°C", level)
+
+
+def _worst_winter(winters: _Winters) -> Iterator[Line]:
+    """Quantiles over the samples of each one's worst winter."""
+    section = f"The worst of {winters.count} winters: median and quantile of samples"
+    for name, words, units, shown in (
+        ("unmet_hours", "hours short", "h", False),
+        ("heat_unmet", HEAT_UNMET, "MWh", True),
+        ("worst_shortfall", WORST_SHORTFALL, "MW", False),
+        ("longest_shortfall", LONGEST_SHORTFALL, "h", False),
+    ):
+        worst = winters.values(name).max(axis=1)
         for percent in (5, 50, 95):
             yield Line(
-                f"{key}_p{percent:02}",
+                f"worst_winter_{name}_p{percent:02}",
                 section,
-                f"{percent} % quantile",
-                "t CO2",
-                quantile(data, replicate, percent / 100),
+                f"{words}, {_quantile_words(percent)}",
+                units,
+                winters.quantile(worst, percent / 100),
+                shown and percent != 5,
             )
+    coldest = winters.values("indoor_temperature_min").min(axis=1)
+    for percent in (95, 50, 5):
+        yield Line(
+            f"indoor_temperature_min_p{percent:02}",
+            section,
+            f"lowest indoor temperature, {_quantile_words(percent)}",
+            "°C",
+            winters.quantile(coldest, percent / 100),
+            percent != 95,
+        )
 
-    if "claim" in study:
-        claim = float(study["claim"]["carbon_reduction"].split()[0])
-        section = f"Probability of {claim:,.0f} t CO2 or more"
-        free = carbon + values("carbon_electricity")
-        grid = free - values("electricity") * values("grid_emission_factor")
-        for key, words, data in (
-            ("claim", "", carbon),
-            ("claim_grid_electricity", ", with the grid's electricity", grid),
-            ("claim_green_electricity", ", with carbon-free electricity", free),
-        ):
-            yield Line(
-                f"p_{key}_average_winter",
-                section,
-                f"in an average winter{words}",
-                "%",
-                chance(data.mean(axis=1) >= claim),
-            )
-            yield Line(
-                f"p_{key}_every_winter", section, f"in every winter{words}", "%", chance((data >= claim).all(axis=1))
-            )
 
-    section = "Heating reliability"
-    reliability, hours = values("heating_reliability"), values("unmet_hours")
-    yield Line(
-        "heating_reliability_mean", section, "delivered over demanded heat, mean", "%", mean(reliability, replicate)
-    )
-    yield Line(
-        "heating_reliability_p05",
-        section,
-        "delivered over demanded heat, worst 5 % of winters",
-        "%",
-        quantile(reliability, replicate, 0.05),
-    )
-    yield Line("p_winter_without_unmet_hour", section, "a winter without an unmet hour", "%", chance(hours == 0))
-    yield Line(
-        "p_life_without_unmet_hour",
-        section,
-        f"{winters} winters without an unmet hour",
-        "%",
-        chance((hours == 0).all(axis=1)),
-    )
-    yield Line(
-        "p_more_than_one_winter_in_ten_short",
-        section,
-        "samples with more than one winter in ten short of heat",
-        "%",
-        chance((hours > 0).mean(axis=1) > 0.1),
-    )
-    yield Line("unmet_hours_mean", section, "unmet hours per winter, expected", "h", mean(hours, replicate))
-    yield Line(
-        "heat_unmet_mean", section, "unmet heat per winter, expected", "MWh", mean(values("heat_unmet"), replicate)
-    )
-    coldest = values("indoor_temperature_min").min(axis=1)
-    yield Line(
-        "indoor_temperature_min_p50",
-        section,
-        "coldest indoor temperature of the life, median",
-        "°C",
-        quantile(coldest, replicate, 0.5),
-    )
-    yield Line(
-        "indoor_temperature_min_p05",
-        section,
-        "coldest indoor temperature of the life, 5 % quantile",
-        "°C",
-        quantile(coldest, replicate, 0.05),
-    )
-
-    section = f"Ground at the wells after winter {winters}, mean of the samples"
-    for name, words in (
-        ("thermal_interference", "colder for the other wells"),
-        ("coldest_well_penalty", "at the coldest well colder than at the mean"),
+def _not_known(winters: _Winters) -> Iterator[Line]:
+    """What differs between samples once each one's winters are averaged: the probability of frequency."""
+    section = "What is not known: samples, each the mean of its winters"
+    hours, unmet = winters.values("unmet_hours"), winters.values("heat_unmet")
+    level = np.quantile(unmet, 1.0 - 1.0 / RETURN_PERIOD)
+    for key, words, units, data, shown in (
+        ("short_winters", "winters with a shortfall", "%", hours > 0, True),
+        ("unmet_hours_expected", "loss-of-load expectation", "h", hours, True),
+        ("heat_unmet_expected", "expected unserved energy", "MWh", unmet, False),
+        (
+            f"heat_unmet_return_{RETURN_PERIOD}_frequency",
+            f"winters above the unmet heat of one winter in {RETURN_PERIOD}",
+            "%",
+            unmet > level,
+            False,
+        ),
     ):
-        yield Line(name, section, words, "K", mean(values(name)[:, -1], replicate))
+        for percent in (5, 50, 95):
+            found = winters.quantile(data.mean(axis=1), percent / 100)
+            yield Line(f"{key}_p{percent:02}", section, f"{words}, {_quantile_words(percent)}", units, found, shown)
+    often = winters.chance((hours > 0).mean(axis=1) > 0.1)
+    words = "samples with more than one winter in ten short of heat"
+    yield Line("p_more_than_one_winter_in_ten_short", section, words, "%", often)
+    words = "share of the variance of hours short (the rest: chance)"
+    yield Line("unmet_hours_variance_share", section, words, "%", variance_share(hours, winters.replicate))
 
-    if winters > 1:
-        section = f"Winter {winters} less winter 1"
-        for name, words, units in (
-            ("carbon_reduction", "carbon reduction", "t CO2"),
-            ("heating_reliability", "heating reliability", "% points"),
-            ("unmet_hours", "unmet hours", "h"),
-            ("heat_backup", "heat from the peak heating", "MWh"),
-            ("outlet_temperature_mean", "mean temperature of the water from the wells", "K"),
-            ("inlet_temperature_min", "lowest temperature of the water into the wells", "K"),
-        ):
-            data = values(name)
-            yield Line(f"change_{name}", section, words, units, mean(data[:, -1] - data[:, 0], replicate))
+
+def _quantile_words(percent: int) -> str:
+    return "median" if percent == 50 else f"{percent} % quantile"
+
+
+def _plant(winters: _Winters) -> Iterator[Line]:
+    section = "Plant, per winter"
+    for name, words, units in (
+        ("outage_hours", "hours with any unit out", "h"),
+        ("inlet_limit_hours", "hours at the lowest inlet temperature allowed", "h"),
+        ("peak_heating_share", "peak heating over delivered heat", "%"),
+    ):
+        yield Line(f"{name}_mean", section, words, units, winters.mean(winters.values(name)))
+    left = winters.values("largest_unit_out_share")
+    words = f"assumed rule holds: {100 * LARGEST_UNIT_OUT:.0f} % left with the largest unit out"
+    yield Line("p_largest_unit_out_rule", section, words, "%", winters.chance(left >= LARGEST_UNIT_OUT))
+    words = "capacity over design load, largest unit out"
+    yield Line("largest_unit_out_share_mean", section, words, "%", winters.mean(left), shown=False)
+
+
+def _by_winter(winters: _Winters) -> Iterator[Line]:
+    """Over the life, as the ground is drawn down and the climate changes."""
+    section = "Chance of a shortfall by winter of life"
+    hours = winters.values("unmet_hours")
+    for winter in sorted({*(w for w in WINTERS_OF_LIFE if w < winters.count), winters.count}):
+        data = hours[:, winter - 1]
+        yield Line(f"p_shortfall_winter_{winter}", section, f"winter {winter}", "%", winters.chance(data > 0))
+        words = f"loss-of-load expectation, winter {winter}"
+        yield Line(f"unmet_hours_winter_{winter}", section, words, "h", winters.mean(data), shown=False)
+
+
+def _ground(winters: _Winters) -> Iterator[Line]:
+    section = f"Ground at the wells after winter {winters.count}, mean of the samples"
+    for name, words, shown in (
+        ("thermal_interference", "colder for the other wells", True),
+        ("coldest_well_penalty", "at the coldest well colder than at the mean", False),
+    ):
+        yield Line(name, section, words, "K", winters.mean(winters.values(name)[:, -1]), shown)
+
+
+def _change(winters: _Winters) -> Iterator[Line]:
+    if winters.count == 1:
+        return
+    section = f"Winter {winters.count} less winter 1"
+    for name, words, units, shown in (
+        ("carbon_reduction", "carbon reduction", "t CO2", True),
+        ("heating_reliability", "heating reliability", "% points", False),
+        ("unmet_hours", "hours short", "h", True),
+        ("heat_backup", "heat from the peak heating", "MWh", False),
+        ("outlet_temperature_mean", "mean temperature of the water from the wells", "K", True),
+        ("inlet_temperature_min", "lowest temperature of the water into the wells", "K", False),
+    ):
+        data = winters.values(name)
+        yield Line(f"change_{name}", section, words, units, winters.mean(data[:, -1] - data[:, 0]), shown)
 
 
 def _why(dataset: xr.Dataset) -> str:
@@ -195,10 +327,11 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
     table.add_column("value", justify="right", width=14)
     table.add_column("95 % interval", justify="right", width=28)
     table.add_column("", width=8)
-    for section in dict.fromkeys(line.section for line in lines):
+    shown = [line for line in lines if line.shown]
+    for section in dict.fromkeys(line.section for line in shown):
         table.add_row()
         table.add_row(Text(section, style="bold"))
-        for line in (line for line in lines if line.section == section):
+        for line in (line for line in shown if line.section == section):
             table.add_row(f"  {line.words}", *_formatted(line), line.units)
     text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
@@ -214,5 +347,6 @@ def _formatted(line: Line) -> tuple[str, str]:
     width = numbers[2] - numbers[1]
     magnitude = width / 2 if np.isfinite(width) and width > 0 else abs(numbers[0]) / 100
     digits = int(np.clip(1 - np.floor(np.log10(magnitude)), 0, 4)) if magnitude > 0 else 1
-    value, low, high = (f"{x:,.{digits}f}" for x in numbers)
-    return value, f"{low} to {high}" if np.isfinite(width) else "cannot be told"
+    value, low, high = (f"{x:,.{digits}f}" if np.isfinite(x) else "" for x in numbers)
+    interval = f"{low} to {high}" if low and high else f"{low} or more" if low else f"{high} or less" if high else ""
+    return value or "-", interval or "cannot be told"

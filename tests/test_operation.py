@@ -7,13 +7,13 @@ import pytest
 from exact import line_sources
 from numpy.typing import NDArray
 
-from kernels import operation, season
+from kernels import operation
+from kernels.building import response
 from kernels.coaxial import sweep_down, sweep_up
 from kernels.field import Interaction
 from kernels.ground import HOUR, HOURLY, Shell, Surroundings, advance, recall
 from kernels.operation import (
-    Plant,
-    Season,
+    Circuit,
     State,
     Steps,
     Wells,
@@ -23,8 +23,8 @@ from kernels.operation import (
     undisturbed_state,
 )
 from kernels.pipes import GRAVITY
-from kernels.plant import heat_demand, heat_pump, supply_temperature
-from kernels.season import WIDTH
+from kernels.plant import heat_pump, supply_temperature
+from kernels.season import GROUPS, WIDTH, Heater, Plant, Season, Winter
 from kernels.well import Column, Well, prescribed_load
 from study.simulation import RESTS
 
@@ -92,31 +92,59 @@ def each_lane(column: Column, factor: Array) -> Column:
 
 
 def held(field: Wells, down: Array, up: Array) -> Array:
-    """Heat in the channels of all wells, above 0 °C, Wh, (lane,)."""
+    """Heat in the channels of one well, above 0 °C, Wh, (lane,)."""
     at = np.repeat(field.column.segment, 2)
     per_length = field.storage_down[at] * down + field.storage_up[at] * up
-    heat: Array = field.number * (0.5 * field.column.length[at] * per_length).sum(axis=0) / HOUR
+    heat: Array = (0.5 * field.column.length[at] * per_length).sum(axis=0) / HOUR
     return heat
 
 
-def plant(*, lanes: int = 1, **changes: Any) -> Plant:
+class Supply(NamedTuple):
+    """Building and plant: `Plant`, what else a building is, and the capacity of an electric peak heating; (lane,)."""
+
+    plant: Plant
+    design_load: Array
+    conductance: Array
+    time_constant: Array
+    peak_capacity: Array
+
+    def demand(self, outdoor: Array) -> Array:
+        """Heat asked for, W, (hour, lane)."""
+        p = self.plant
+        share = (p.balance - outdoor) / (p.balance - p.design_outdoor)
+        asked: Array = self.design_load * np.maximum(share, 0.0)
+        return asked
+
+
+def plant(*, lanes: int = 1, **changes: Any) -> Supply:
     """A plant for one well, that asks for 350 kW at -17 °C, all lanes alike."""
     values: dict[str, Any] = {
-        "design_load": 350e3,
+        "hot_water": 0.0,
+        "comfort": 18.0,
         "design_outdoor": -17.0,
         "balance": 18.0,
         "supply_design": 45.0,
         "supply_mild": 35.0,
-        "conductance": 1e4,
-        "persistence": np.exp(-1.0 / 40.0),
         "capacity": 1e9,
+        "units": 1.0,
+        "source_slope": 0.0,
+        "rated_source": 5.0,
+        "supply_slope": 0.0,
+        "rated_supply": 45.0,
+        "degradation": 0.0,
         "efficiency": 0.52,
         "maximum_cop": 8.0,
         "minimum_inlet": 3.0,
-        "peak_capacity": 0.0,
+        "tank_capacity": 0.0,
+        "tank_power": 0.0,
+        "tank_keep": 1.0,
         "transport_factor": 50.0,
+        "pumps": 1.0,
+        "pumps_needed": 1.0,
     }
-    return Plant(**{name: value * np.ones(lanes) for name, value in {**values, **changes}.items()})
+    others: dict[str, Any] = {"design_load": 350e3, "conductance": 1e4, "time_constant": 40.0, "peak_capacity": 0.0}
+    arrays = {name: value * np.ones(lanes) for name, value in {**values, **others, **changes}.items()}
+    return Supply(Plant(**{name: arrays.pop(name) for name in values}), **arrays)
 
 
 def choose(arrays: Lanes, lanes: list[int]) -> Lanes:
@@ -126,32 +154,48 @@ def choose(arrays: Lanes, lanes: list[int]) -> Lanes:
         if isinstance(value, Column):
             length, depth, undisturbed = (each[:, lanes] for each in (value.length, value.depth, value.undisturbed))
             return Column(length, value.cells, depth, undisturbed)
+        if isinstance(value, Plant):
+            return choose(value, lanes)
         return np.ascontiguousarray(value[..., lanes]) if isinstance(value, np.ndarray) else value
 
     return arrays._replace(**{name: chosen(value) for name, value in arrays._asdict().items()})
 
 
-def heating_season(state: State, field: Wells, steps: Steps, building: Plant, outdoor: Array) -> Season:
+def heating_season(state: State, field: Wells, steps: Steps, supply: Supply, outdoor: Array, **changes: Any) -> Season:
     """As the kernel's, which takes lanes by the record, for any number of them: the last one fills up."""
     lanes = outdoor.shape[1]
     all_lanes = [*range(lanes), *[lanes - 1] * (-lanes % WIDTH)]
-    wide = choose(state, all_lanes)
-    season = operation.heating_season(
-        wide,
-        choose(field, all_lanes),
-        steps._replace(counterflow=choose(steps.counterflow, all_lanes)),
-        choose(building, all_lanes),
-        np.ascontiguousarray(outdoor[:, all_lanes]),
+    wide, chosen, air = choose(state, all_lanes), choose(supply, all_lanes), np.ascontiguousarray(outdoor[:, all_lanes])
+    none, ones = np.zeros((2, len(all_lanes)))[0], np.ones(len(all_lanes))
+    wells = choose(field, all_lanes)
+    circuit = Circuit(
+        plant=chosen.plant,
+        thermal=response(
+            conductance=chosen.conductance,
+            time_constant=chosen.time_constant,
+            fast_share=ones,
+            mass_conductance=none,
+            ventilation_share=none,
+        ),
+        peak=Heater(chosen.peak_capacity, ones, none, none, none - np.inf, ones, none),
+        reserve=Heater(none, ones, none, none, none - np.inf, ones, none),
+        wells=[wells],
+        steps=[steps._replace(counterflow=choose(steps.counterflow, all_lanes))],
+        share=np.ones((1, len(all_lanes))),
     )
+    working = np.ones((GROUPS, 1, len(all_lanes)), dtype=np.int16)
+    working[0] = wells.number
+    winter = Winter(air, chosen.demand(air), np.full_like(air, 18.0), np.ones(len(air), dtype=np.uint8), working)
+    season = operation.heating_season(wide, circuit, winter._replace(**changes))
     for before, after in zip(state, wide, strict=True):
         before[...] = after[..., :lanes]
     return Season(*(value[:lanes] for value in season))
 
 
 def winters(
-    field: Wells, building: Plant, outdoor: Array, count: int, *, rest: float = SUMMER
+    field: Wells, building: Supply, outdoor: Array, count: int, *, rest: float = SUMMER
 ) -> tuple[list[Season], State, Array]:
-    """Seasons, the last state, and what the rock gave in winters and summers, Wh, (lane,)."""
+    """Seasons, the last state, and what the rock gave one well in winters and summers, Wh, (lane,)."""
     state = undisturbed_state(field)
     hourly, resting = prepare_steps(field, HOUR, daily=True), prepare_steps(field, rest)
     seasons, rock = [], np.zeros(outdoor.shape[1])
@@ -168,7 +212,7 @@ def weather(hours: int, lanes: int) -> Array:
     return cold + 5.0 * np.sin(2.0 * np.pi * hour / 24.0) + 4.0 * np.sin(hour / 37.0 + lane)
 
 
-def mixed(lanes: int, *, annulus_down: bool = True) -> tuple[Wells, Plant, Array]:
+def mixed(lanes: int, *, annulus_down: bool = True) -> tuple[Wells, Supply, Array]:
     """Fields, plants and weather that differ from lane to lane; some limited by inlet, capacity or COP."""
     rng = np.random.default_rng(7)
     field = wells(
@@ -245,7 +289,7 @@ def test_slow_modes_may_advance_once_a_day() -> None:
     np.testing.assert_allclose(daily.inlet_min, hourly["inlet_min"], rtol=0, atol=0.02)
 
 
-def everything_hourly(field: Wells, building: Plant, outdoor: Array) -> dict[str, Array]:
+def everything_hourly(field: Wells, building: Supply, outdoor: Array) -> dict[str, Array]:
     """A season by the kernels it is made of, one call an hour, all modes in hourly steps."""
     steps, state = prepare_steps(field, HOUR), undisturbed_state(field)
     flow, segment = steps.counterflow, field.column.segment
@@ -253,25 +297,24 @@ def everything_hourly(field: Wells, building: Plant, outdoor: Array) -> dict[str
     rest, flux = np.empty((2, nodes, lanes))
     source, offset, water = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes)), np.empty((2, lanes))
     extracted, outlets, coldest = np.zeros(lanes), np.zeros(lanes), np.full(lanes, np.inf)
-    names = ("design_load", "design_outdoor", "balance", "supply_design", "supply_mild")
-    for air in outdoor:
+    names = ("design_outdoor", "balance", "supply_design", "supply_mild")
+    machines = ("efficiency", "maximum_cop", "minimum_inlet", "capacity", "source_slope", "rated_source")
+    machines += ("supply_slope", "rated_supply", "units", "degradation")
+    for air, demand in zip(outdoor, building.demand(outdoor), strict=True):
         for node in range(nodes):
             weight = field.weight[segment[node // 2]]
             recall(steps.decay, weight, state.memory[node], field.column.undisturbed[node], rest[node])
         sweep_up(flow, segment, rest, state.down, state.up, source, offset)
         inlet = np.empty(lanes)
         for lane in range(lanes):
-            load, design, balance, hot, mild = (getattr(building, name)[lane] for name in names)
-            demand = heat_demand(air[lane], load, design, balance)
-            _, _, inlet[lane] = heat_pump(
-                min(demand, building.capacity[lane]),
+            design, balance, hot, mild = (getattr(building.plant, name)[lane] for name in names)
+            _, _, inlet[lane], _ = heat_pump(
+                demand[lane],
                 supply_temperature(air[lane], design, balance, hot, mild),
                 offset[0, lane],
                 flow.slope[0, lane],
                 field.number[lane] * field.flow[lane],
-                building.efficiency[lane],
-                building.maximum_cop[lane],
-                building.minimum_inlet[lane],
+                *(getattr(building.plant, name)[lane] for name in machines),
             )
         outlet = offset[0] + flow.slope[0] * inlet
         sweep_down(flow, segment, rest, source, offset, inlet, water, state.down, state.up, flux)
@@ -283,7 +326,8 @@ def everything_hourly(field: Wells, building: Plant, outdoor: Array) -> dict[str
     return {"heat_extracted": extracted, "outlet_mean": outlets, "inlet_min": coldest}
 
 
-COMBINE: dict[str, Any] = {"min": np.min, "max": np.max}
+COMBINE: dict[str, Any] = {"min": np.min, "longest_shortfall": np.max, "worst_shortfall": np.max}
+LAST = ("spell", "deviation", "mass_deviation", "tank")
 
 
 def test_season_in_parts_is_the_season() -> None:
@@ -296,7 +340,10 @@ def test_season_in_parts_is_the_season() -> None:
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
     for name in Season._fields:
         parted = np.stack([getattr(part, name) for part in split])
-        together = parted[-1] if name == "shortfall" else COMBINE.get(name[-3:], np.sum)(parted, axis=0)
+        if name in ("spell", "shortfalls", "longest_shortfall"):
+            continue  # a spell ends with its season
+        combine = COMBINE.get(name, COMBINE.get(name[-3:], np.sum))
+        together = parted[-1] if name in LAST else combine(parted, axis=0)
         np.testing.assert_allclose(together, getattr(season, name), rtol=1e-12, err_msg=name)
 
 
@@ -305,7 +352,7 @@ def test_energy_over_three_years(annulus_down: bool) -> None:
     """The rock's heat, winters and summers, is what was taken and what the water holds more."""
     field, building, outdoor = mixed(8, annulus_down=annulus_down)
     seasons, state, rock = winters(field, building, outdoor, 3)
-    extracted = sum(season.heat_extracted for season in seasons)
+    extracted = sum(season.heat_extracted for season in seasons) / field.number
     undisturbed = field.column.undisturbed
     before, after = held(field, undisturbed, undisturbed), held(field, state.down, state.up)
     gross = sum(season.rock_heat_gross for season in seasons) + np.abs(before)
@@ -319,13 +366,12 @@ def test_every_sum_of_energy_closes() -> None:
     season = winters(field, building, outdoor, 1)[0][0]
     np.testing.assert_allclose(season.heat_pump_heat, season.heat_extracted + season.compressor, rtol=1e-12)
     np.testing.assert_allclose(
-        season.heat_demand, season.heat_pump_heat + season.heat_backup + season.heat_unmet, rtol=1e-12
+        season.heat_demand, season.heat_pump_heat + season.heat_peak + season.heat_unmet, rtol=1e-12
     )
     assert np.all(season.heat_unmet >= 0.0)
     assert (season.heat_unmet > 0.0).any()
-    assert (season.heat_backup > 0.0).any()
-    share = (building.balance - outdoor) / (building.balance - building.design_outdoor)
-    np.testing.assert_allclose(season.heat_demand, building.design_load * np.maximum(share, 0.0).sum(axis=0))
+    assert (season.heat_peak > 0.0).any()
+    np.testing.assert_allclose(season.heat_demand, building.demand(outdoor).sum(axis=0))
     np.testing.assert_allclose(season.outdoor_sum, outdoor.sum(axis=0))
     np.testing.assert_array_equal(season.outdoor_min, outdoor.min(axis=0))
     assert np.all(season.rock_heat_gross >= np.abs(season.rock_heat) * (1.0 - 1e-12))
@@ -336,7 +382,7 @@ def test_without_demand_nothing_happens(annulus_down: bool) -> None:
     field = wells(annulus_down=annulus_down, column=FLAT)
     outdoor = np.full((24 * 151, 1), 25.0)
     (first, last), state, rock = winters(field, plant(), outdoor, 2)
-    for name in ("heat_demand", "heat_pump_heat", "heat_backup", "heat_unmet", "compressor", "unmet_hours"):
+    for name in ("heat_demand", "heat_pump_heat", "heat_peak", "heat_unmet", "compressor", "unmet_hours"):
         assert getattr(first, name) == getattr(last, name) == 0.0
     np.testing.assert_allclose([state.down, state.up], 12.0, rtol=0, atol=1e-9)
     np.testing.assert_allclose([first.inlet_min, last.outlet_sum / len(outdoor)], 12.0, rtol=0, atol=1e-9)
@@ -435,7 +481,7 @@ def test_summer_in_a_few_steps() -> None:
         rested = (weight * state.memory).sum(axis=1)
         assert np.abs(rested).max() < 0.5 * np.abs(tired).max()
         np.testing.assert_allclose([state.down, state.up], [undisturbed - rested] * 2, rtol=0, atol=0.02)
-        np.testing.assert_array_equal(state.shortfall, 0.0)
+        np.testing.assert_array_equal([state.deviation, state.mass_deviation], 0.0)
         states.append(np.array([state.down, state.up, undisturbed - rested]))
         seasons.append(heating_season(state, field, hourly, building, outdoor))
     one, many = seasons
@@ -444,7 +490,7 @@ def test_summer_in_a_few_steps() -> None:
     np.testing.assert_allclose(one.heat_extracted, many.heat_extracted, rtol=1e-4)
 
 
-def run_lanes(field: Wells, building: Plant, outdoor: Array) -> dict[str, Array]:
+def run_lanes(field: Wells, building: Supply, outdoor: Array) -> dict[str, Array]:
     """Everything that two winters give, lane last."""
     with np.errstate(all="ignore"):
         seasons, state, rock = winters(field, building, np.ascontiguousarray(outdoor), 2)
@@ -467,7 +513,13 @@ def test_lanes_can_be_shuffled(lanes: list[int]) -> None:
 def test_impossible_lane_leaves_the_others_alone(name: str, poison: float) -> None:
     field, building, outdoor = mixed(8)
     expected = run_lanes(field, building, outdoor)
-    arrays = {**vars(field.column), **field._asdict(), **building._asdict(), "outdoor": outdoor}
+    arrays = {
+        **vars(field.column),
+        **field._asdict(),
+        **building._asdict(),
+        **building.plant._asdict(),
+        "outdoor": outdoor,
+    }
     arrays[name][..., 3] = poison
     others = [0, 1, 2, 4, 5, 6, 7]
     for key, value in run_lanes(field, building, outdoor).items():
@@ -480,11 +532,11 @@ def test_shortfall_by_hand() -> None:
     outdoor = 18.0 - 35.0 * demand[:, None] / 350e3
     field, building = wells(), plant(capacity=100e3, peak_capacity=50e3)
     season = heating_season(undisturbed_state(field), field, prepare_steps(field, HOUR, daily=True), building, outdoor)
-    expected = {"heat_demand": 750e3, "heat_pump_heat": 420e3, "heat_backup": 130e3, "heat_unmet": 200e3}
+    expected = {"heat_demand": 750e3, "heat_pump_heat": 420e3, "heat_peak": 130e3, "heat_unmet": 200e3}
     for name, value in expected.items():
         np.testing.assert_allclose(getattr(season, name), value, rtol=1e-12, err_msg=name)
     assert season.unmet_hours == 2.0
-    np.testing.assert_allclose(season.shortfall_max, 100e3 / 1e4 * (1.0 - np.exp(-2.0 / 40.0)), rtol=1e-12)
+    np.testing.assert_allclose(18.0 - season.indoor_min, 100e3 / 1e4 * (1.0 - np.exp(-2.0 / 40.0)), rtol=1e-12)
 
 
 def test_without_heat_pump_all_is_unmet() -> None:
@@ -494,8 +546,8 @@ def test_without_heat_pump_all_is_unmet() -> None:
     np.testing.assert_allclose(season.heat_unmet, 240 * 350e3, rtol=1e-12)
     np.testing.assert_array_equal(season.heat_unmet, season.heat_demand)
     assert season.unmet_hours == 240.0
-    assert season.heat_pump_heat == season.compressor == season.heat_backup == 0.0
-    np.testing.assert_allclose(season.shortfall_max, 35.0 * (1.0 - np.exp(-6.0)), rtol=1e-12)
+    assert season.heat_pump_heat == season.compressor == season.heat_peak == 0.0
+    np.testing.assert_allclose(18.0 - season.indoor_min, 35.0 * (1.0 - np.exp(-6.0)), rtol=1e-12)
 
 
 def test_cold_wells_limit_the_heat_and_not_the_inlet() -> None:
@@ -506,9 +558,3 @@ def test_cold_wells_limit_the_heat_and_not_the_inlet() -> None:
     assert season.inlet_min == 3.0
     assert 0.0 < season.heat_pump_heat < 0.5 * season.heat_demand
     assert season.unmet_hours == len(outdoor)
-
-
-def test_rows_of_records_stand_in_the_order_of_the_fields() -> None:
-    for fields, names in ((season.Season._fields, {}), (Plant._fields, {"conductance": "CONDUCTANCE_OF_BUILDING"})):
-        for place, field in enumerate(fields):
-            assert getattr(season, names.get(field, field.upper())) == place, field

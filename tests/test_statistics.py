@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from study.statistics import Estimate, mean, probability, quantile
+from study.statistics import Estimate, mean, probability, quantile, ratio, variance_share
 
 REPLICATES = 16
 REPETITIONS = 200
@@ -134,6 +134,66 @@ def test_share_of_winters() -> None:
     assert probability(~rare, replicate).high == 1
 
 
+def test_a_step_of_the_distribution_is_its_own_interval() -> None:
+    # some nine in ten zeros: quantiles below are zero for sure, the return level of one in 50 lies among the others
+    values = np.maximum(0.0, np.random.default_rng(11).random((400, 5)) - 0.9)
+    replicate = dealt(400, 4)
+    for p in (0.02, 0.5):
+        assert quantile(values, replicate, p) == Estimate(0.0, 0.0, 0.0)
+    estimate = quantile(values, replicate, 0.98)
+    assert 0 < estimate.low < estimate.value < estimate.high
+
+
+@pytest.mark.parametrize(("rows", "told"), [(183, True), (182, False)])
+def test_what_never_happened_has_return_level_zero_where_samples_are_enough(rows: int, told: bool) -> None:
+    # with 95 % confidence it happens in less than 1 - 0.025^(1/n) of the samples: less than 1 in 50 from n = 183 on
+    assert (0.025 ** (1 / rows) >= 0.98) == told
+    estimate = quantile(np.zeros((rows, 3)), dealt(rows), 0.98)
+    assert (estimate.value, estimate.low) == (0, 0)
+    assert estimate.high == 0 if told else np.isnan(estimate.high)
+
+
+def test_a_quantile_near_the_end_may_have_one_bound() -> None:
+    # of 40 samples in two replicates a tenth exceeds 0, with an interval far wider than what is left above 0.98
+    values = np.arange(40.0)
+    estimate = quantile(values, np.repeat([0, 1], 20), 0.98)
+    assert estimate.value == np.quantile(values, 0.98)
+    assert np.isnan(estimate.high)
+
+
+def test_ratio_of_means() -> None:
+    # 12 h in 4 shortfalls; linearised (h - 3 n)/2: means of the replicates -1/2 and 1/2, standard error 1/2
+    hours, number = np.array([[0.0, 4.0], [8.0, 12.0]]) / 2, np.array([[0.0, 2.0], [2.0, 4.0]]) / 2
+    replicate = np.array([0, 1])
+    estimate = ratio(hours, number, replicate)
+    assert estimate.value == pytest.approx(3.0, rel=1e-12)
+    half = 0.5 * np.tan(0.95 * np.pi / 2)
+    assert (estimate.low, estimate.high) == pytest.approx((3 - half, 3 + half), rel=1e-9)
+    assert np.isnan(ratio(hours, 0 * number, replicate).value)
+    assert np.isnan(ratio(hours[:1], number[:1], replicate[:1]).low)
+
+
+def test_variance_share_of_samples_that_differ_and_of_winters_that_do() -> None:
+    certain = np.repeat(np.arange(8.0)[:, np.newaxis], 6, axis=1) + np.arange(6.0) ** 2
+    replicate = dealt(8, 4)
+    assert variance_share(certain, replicate).value == pytest.approx(1.0, rel=1e-12)
+    turned = np.where((np.arange(8)[:, np.newaxis] + np.arange(6)) % 2, 1.0, -1.0)
+    assert variance_share(turned, replicate).value == 0
+    for untold in (certain[:, :1], np.full((8, 6), 0.1)):
+        assert np.isnan(variance_share(untold, replicate).value)
+
+
+def test_what_comes_slowly_is_not_taken_for_chance() -> None:
+    rng = np.random.default_rng(10)
+    drawdown = rng.normal(size=(4000, 1)) * np.linspace(-np.sqrt(3), np.sqrt(3), 30)
+    values = drawdown + rng.normal(size=(4000, 30))
+    estimate = variance_share(values, dealt(4000))
+    slow = (drawdown**2).mean()
+    steps = 0.5 * (np.diff(drawdown, axis=1) ** 2).mean()
+    assert steps < 0.01 * slow
+    assert estimate.low < (slow - steps) / (slow + 1) < estimate.high
+
+
 @functools.cache
 def repeated_normals(design: Design, rows: int) -> np.ndarray:
     """Normal scores of one design after another, shape (repetition, row, dimension)."""
@@ -154,6 +214,16 @@ def lumpy(z: np.ndarray) -> np.ndarray:
     return np.exp(0.5 * z[:, 0]) + z[:, 1] ** 2 + z[:, 2] * z[:, 3]
 
 
+def samples_and_winters(z: np.ndarray) -> np.ndarray:
+    """Nine winters a sample, as much variance between the samples as between the winters of each."""
+    return z[:, :1] + z[:, 1:]
+
+
+def shortfalls(z: np.ndarray) -> np.ndarray:
+    """Nothing in six winters of seven."""
+    return np.maximum(0.0, samples_and_winters(z) - 1.5)
+
+
 @pytest.mark.parametrize("design", [sobol, monte_carlo])
 @pytest.mark.parametrize("rows", [256, 1024])
 @pytest.mark.parametrize(
@@ -170,6 +240,11 @@ def lumpy(z: np.ndarray) -> np.ndarray:
         pytest.param(lambda z, r: quantile(normal_sum(z), r, 0.5), 0.0, id="median"),
         pytest.param(lambda z, r: quantile(z[:, 0] + z[:, 1], r, 0.05), np.sqrt(2) * stats.norm.ppf(0.05), id="5 %"),
         pytest.param(lambda z, r: quantile(normal_sum(z), r, 0.95), stats.norm.ppf(0.95), id="95 %"),
+        pytest.param(
+            lambda z, r: quantile(shortfalls(z), r, 0.98), np.sqrt(2) * stats.norm.ppf(0.98) - 1.5, id="return level"
+        ),
+        pytest.param(lambda z, r: ratio(np.exp(z[:, 0]), z[:, 1] ** 2, r), np.exp(0.5), id="ratio"),
+        pytest.param(lambda z, r: variance_share(samples_and_winters(z), r), 0.5, id="variance share"),
     ],
 )
 def test_intervals_hold_the_truth_in_95_of_100_cases(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from rich.console import Console
+from scipy import stats
 
 from study.statistics import Estimate
 from study.summary import Line, print_table, summarise, to_json
@@ -33,9 +34,18 @@ def ensemble(**changes: Any) -> xr.Dataset:
         "inlet_temperature_min": np.tile([6.0, 5.0], (8, 1)),
         "thermal_interference": np.tile([0.25, 0.5], (8, 1)),
         "coldest_well_penalty": np.tile([0.0, 0.125], (8, 1)),
+        "shortfalls": UNMET_HOURS / 4,
+        "longest_shortfall": UNMET_HOURS / 2,
+        "worst_shortfall": UNMET_HOURS / 16,
+        "cold_hours": UNMET_HOURS * 3,
+        "cold_degree_hours": UNMET_HOURS * 5,
+        "inlet_limit_hours": np.tile([1.0, 2.0], (8, 1)),
+        "outage_hours": np.tile([100.0, 140.0], (8, 1)),
+        "peak_heating_share": np.tile([0.125, 0.375], (8, 1)),
     }
     study = {"name": "plant", "samples": 32, "design": "sobol", "claim": {"carbon_reduction": "95 t"}}
     each = {"replicate": np.arange(8) % 2, "status": np.zeros(8, np.int8), "reason": np.array([""] * 8)}
+    each["largest_unit_out_share"] = np.array([0.5, 0.6, 0.7, 0.7, 0.8, 0.8, 0.9, 1.0])
     given = {**both, **each, **{key: value for key, value in changes.items() if key in (*both, *each)}}
     study |= {key: value for key, value in changes.items() if key not in given}
     study = {key: value for key, value in study.items() if value is not None}
@@ -51,6 +61,11 @@ def ensemble(**changes: Any) -> xr.Dataset:
 
 def values(dataset: xr.Dataset) -> dict[str, float]:
     return {line.key: line.estimate.value for line in summarise(dataset)}
+
+
+def worst(name: str, scale: float) -> dict[str, float]:
+    quantiles = {5: 0.0, 50: 0.0, 95: 10.6 * scale}
+    return {f"worst_winter_{name}_p{percent:02}": value for percent, value in quantiles.items()}
 
 
 def test_every_line_has_its_value() -> None:
@@ -78,8 +93,52 @@ def test_every_line_has_its_value() -> None:
         "p_more_than_one_winter_in_ten_short": 3 / 8,
         "unmet_hours_mean": 2.0,
         "heat_unmet_mean": 4.0,
+        "shortfalls_mean": 0.5,
+        "shortfall_duration_mean": 4.0,  # 32 h in 8 shortfalls
+        "longest_shortfall_mean": 1.0,
+        "worst_shortfall_mean": 0.125,
+        "cold_hours_mean": 6.0,
+        "cold_degree_hours_mean": 10.0,
+        # 0.98 of sixteen values is 0.7 of the way from the second largest, 8 h, to the largest, 12 h
+        "unmet_hours_return_50": 10.8,
+        "heat_unmet_return_50": 21.6,
+        "worst_shortfall_return_50": 10.8 / 16,
+        "longest_shortfall_return_50": 5.4,
+        "cold_degree_hours_return_50": 54.0,
+        "indoor_temperature_min_return_50": 15.3,
+        # worst winters 0 0 0 0 0 4 8 12 h: 0.95 is 0.65 of the way from 8 to 12
+        **worst("unmet_hours", 1.0),
+        **worst("heat_unmet", 2.0),
+        **worst("worst_shortfall", 1 / 16),
+        **worst("longest_shortfall", 1 / 2),
+        "indoor_temperature_min_p95": 18.0,
         "indoor_temperature_min_p50": 18.0,
         "indoor_temperature_min_p05": 15.35,
+        # shares of short winters 0 0 0 0 0 0.5 0.5 1; mean hours 0 0 0 0 0 2 6 8
+        "short_winters_p05": 0.0,
+        "short_winters_p50": 0.0,
+        "short_winters_p95": 0.825,
+        "unmet_hours_expected_p05": 0.0,
+        "unmet_hours_expected_p50": 0.0,
+        "unmet_hours_expected_p95": 7.3,
+        "heat_unmet_expected_p05": 0.0,
+        "heat_unmet_expected_p50": 0.0,
+        "heat_unmet_expected_p95": 14.6,
+        # the one winter above 21.6 MWh is half of its sample's: 0 0 0 0 0 0 0 0.5
+        "heat_unmet_return_50_frequency_p05": 0.0,
+        "heat_unmet_return_50_frequency_p50": 0.0,
+        "heat_unmet_return_50_frequency_p95": 0.325,
+        # sums of squares about the winters' means 1.5 and 2.5 h: 62 and 158; of the steps about their mean, 1 h: 152
+        "unmet_hours_variance_share": 1 - 152 / 2 / (62 + 158) * 2,
+        "outage_hours_mean": 120.0,
+        "inlet_limit_hours_mean": 1.5,
+        "peak_heating_share_mean": 0.25,
+        "p_largest_unit_out_rule": 6 / 8,
+        "largest_unit_out_share_mean": 0.75,
+        "p_shortfall_winter_1": 2 / 8,
+        "p_shortfall_winter_2": 2 / 8,
+        "unmet_hours_winter_1": 1.5,
+        "unmet_hours_winter_2": 2.5,
         "thermal_interference": 0.5,
         "coldest_well_penalty": 0.125,
         "change_carbon_reduction": 0.0,
@@ -121,6 +180,68 @@ def test_one_winter_has_no_change() -> None:
     found = values(ensemble().isel(winter=[0]))
     assert not [key for key in found if key.startswith("change")]
     assert found["carbon_reduction_life_mean"] == found["carbon_reduction_mean"] == 98.75
+    assert [key for key in found if key.startswith("p_shortfall_winter")] == ["p_shortfall_winter_1"]
+    assert np.isnan(found["unmet_hours_variance_share"])
+
+
+@pytest.mark.parametrize(
+    ("winters", "told"),
+    [(2, [1, 2]), (10, [1, 10]), (25, [1, 10, 20, 25]), (30, [1, 10, 20, 30]), (31, [1, 10, 20, 30, 31])],
+)
+def test_winters_of_life_are_told_to_the_last(winters: int, told: list[int]) -> None:
+    hours = np.zeros((8, winters))
+    hours[:6, -1] = 12
+    dataset = ensemble().isel(winter=[0] * winters)
+    dataset["unmet_hours"] = ("sample", "winter"), hours
+    found = values(dataset)
+    for start, last in (("p_shortfall_winter_", 0.75), ("unmet_hours_winter_", 9.0)):
+        by_winter = {int(key.removeprefix(start)): found[key] for key in found if key.startswith(start)}
+        assert by_winter == {winter: last if winter == winters else 0 for winter in told}
+
+
+def test_a_plant_that_is_never_short_is_told_so() -> None:
+    hours = np.zeros((8, 2))
+    names = ("unmet_hours", "heat_unmet", "shortfalls", "longest_shortfall", "worst_shortfall", "cold_hours")
+    lines = {line.key: line for line in summarise(ensemble(**dict.fromkeys(names, hours), cold_degree_hours=hours))}
+    assert lines["p_winter_without_unmet_hour"].estimate.value == 1
+    assert lines["heat_unmet_return_50"].estimate.value == 0
+    assert lines["short_winters_p95"].estimate.value == 0
+    for key in ("shortfall_duration_mean", "unmet_hours_variance_share"):
+        assert np.isnan(lines[key].estimate.value)
+    (row,) = [row for row in printed(ensemble(unmet_hours=hours)).splitlines() if "share of the variance" in row]
+    assert row.split()[-5:] == ["-", "cannot", "be", "told", "%"]
+
+
+def test_what_is_not_known_is_told_from_chance() -> None:
+    # the same share of short winters, once all in the same samples, once spread over them
+    certain = np.zeros((64, 20))
+    certain[:16] = 10
+    random = np.random.default_rng(1).permuted(certain, axis=0)
+    found = {}
+    for name, hours in (("certain", certain), ("random", random)):
+        dataset = ensemble().isel(sample=np.arange(64) % 8, winter=np.arange(20) % 2)
+        dataset["unmet_hours"] = ("sample", "winter"), hours
+        found[name] = values(dataset)
+        assert found[name]["p_winter_without_unmet_hour"] == 0.75
+        assert found[name]["unmet_hours_mean"] == 2.5
+    assert found["certain"]["unmet_hours_variance_share"] == 1
+    assert found["certain"]["short_winters_p95"] == 1
+    # no share, to four standard deviations of a variance from 64 x 19 steps; 20 winters of a chance of one in four
+    assert found["random"]["unmet_hours_variance_share"] < 4 * np.sqrt(2 / (64 * 19))
+    assert found["random"]["short_winters_p95"] <= stats.binom.ppf(0.995, 20, 0.25) / 20
+
+
+def test_the_table_shows_a_part_of_the_answer() -> None:
+    lines = summarise(ensemble(winters=30).isel(winter=[0, 1] * 15))
+    assert len([line for line in lines if line.shown]) <= 45
+    text = printed(ensemble())
+    for key, shown in (
+        ("heat_unmet_return_50", True),
+        ("heating_reliability_p05", False),
+        ("change_heat_backup", False),
+    ):
+        (line,) = [line for line in lines if line.key == key]
+        assert (line.words in text) == line.shown == shown
 
 
 def test_order_of_dimensions_does_not_matter() -> None:
@@ -168,10 +289,9 @@ def test_json_is_strict_and_complete(samples: int) -> None:
         assert list(entry) == ["words", "units", "value", "low", "high"]
         assert entry["words"].startswith(line.section)
         assert entry["units"] == ("1" if line.units in ("%", "% points") else line.units)
-        assert entry["value"] == line.estimate.value
-        for bound in ("low", "high"):
-            number = getattr(line.estimate, bound)
-            assert entry[bound] == (None if np.isnan(number) else number)
+        for name in ("value", "low", "high"):
+            number = getattr(line.estimate, name)
+            assert entry[name] == (None if np.isnan(number) else number)
     assert (answer["carbon_reduction_mean"]["low"] is None) == (samples == 1)
 
 
@@ -190,9 +310,10 @@ def test_each_line_of_the_table_stays_on_one_line(scale: float, winters: int) ->
     text = [row.rstrip() for row in printed(dataset, lines).splitlines() if row.strip()]
     assert max(map(len, text)) <= 116
     assert text[0] == f"plant: 8 samples of {winters} winters"
-    for line in lines:
+    shown = [line for line in lines if line.shown]
+    for line in shown:
         assert [row for row in text if row.startswith(f"  {line.words}") and row.endswith(line.units)], line
-    assert len(text) == 3 + len({line.section for line in lines}) + len(lines)  # counts, header, sections, lines, note
+    assert len(text) == 3 + len({line.section for line in shown}) + len(shown)  # counts, header, sections, lines, note
 
 
 @pytest.mark.parametrize(
@@ -204,7 +325,9 @@ def test_each_line_of_the_table_stays_on_one_line(scale: float, winters: int) ->
         (Estimate(-1.5, -2.5, -0.5), "K", "-1.5", "-2.5 to -0.5"),
         (Estimate(12.5), "h", "12.50", "cannot be told"),
         (Estimate(0.0), "h", "0.0", "cannot be told"),
-        (Estimate(3.0, np.nan, 4.0), "h", "3.000", "cannot be told"),
+        (Estimate(3.0, np.nan, 4.0), "h", "3.000", "4.000 or less"),
+        (Estimate(3.0, 2.0, np.nan), "h", "3.000", "2.000 or more"),
+        (Estimate(np.nan), "%", "-", "cannot be told"),
         (Estimate(0.0, 0.0, 0.0), "MWh", "0.0", "0.0 to 0.0"),
     ],
 )
