@@ -370,13 +370,3 @@ def test_supply_temperature_at_its_nodes() -> None:
     outdoor = (30.0, 18.0, 0.55, -16.9, -40.0)
     supply = [supply_temperature(each, **curve) for each in outdoor]
     assert supply == pytest.approx([33.0, 33.0, 39.0, 45.0, 33.0 + 12.0 * 58.0 / 34.9], rel=1e-12)
-
-
-def test_indoor_shortfall_ends_where_losses_fell_by_the_deficit() -> None:
-    persistence = np.exp(-1.0 / 40.0)
-    assert indoor_shortfall(2e6 / 8e5, 2e6, 8e5, persistence) == pytest.approx(2.5, rel=1e-15)
-    shortfall = 0.0
-    for _ in range(2000):
-        shortfall = indoor_shortfall(shortfall, 2e6, 8e5, persistence)
-    assert shortfall == pytest.approx(2.5, rel=1e-12)
-    assert indoor_shortfall(2.5, 0.0, 8e5, persistence) == pytest.approx(2.5 * persistence, rel=1e-15)
