@@ -33,14 +33,14 @@ import finite_volumes
 import modes
 import pygfunction_load
 from breakdown import breakdown
-from finite_volumes import HEAT, HOUR, Array, Grid, base_case, cut
+from finite_volumes import HEAT, Array, Grid, base_case, cut
 from peak import peak
 from rich.console import Console
 from rich.table import Table
 
 from kernels import LANES
 from kernels.ground import HOURLY
-from kernels.operation import heating_season, prepare_steps, undisturbed_state
+from kernels.operation import undisturbed_state
 from study.simulation import CELLS
 
 YEAR, WINTERS, REPETITIONS = 8760, 10, 15
@@ -76,10 +76,10 @@ def timed(work: Callable[[], object], well_hours: int) -> Run:
 def modes_well(annulus_down: bool) -> Run:
     """A year of constant load in LANES lanes of hotland: the kernel has no way around the plant, so its hour counts."""
     field = modes.wells(annulus_down=annulus_down)
-    steps, load = prepare_steps(field, HOUR, daily=True), modes.constant_load(hours=YEAR // 24 * 24)
+    load = modes.constant_load(field, hours=YEAR // 24 * 24)
 
     def work() -> None:
-        season = heating_season(undisturbed_state(field), field, steps, **load)
+        season = load(undisturbed_state(field))
         np.testing.assert_allclose(season.heat_extracted, HEAT * YEAR, rtol=1e-6)
 
     return timed(work, YEAR * LANES)

@@ -75,8 +75,14 @@ def _up(rounds, cell, segment, flow, well, at):  # type: ignore[no-untyped-def]
 
 @njit(error_model="numpy")
 def _plant(rounds, cell, flow, well, fixed, totals, winter):  # type: ignore[no-untyped-def]
+    today = np.empty((season.DAY, season.HOUR_ROWS * WIDTH))
     for hour in range(rounds):
-        season.plant_hour(cell, flow, well, fixed, totals, winter, hour % len(winter.outdoor), 0)
+        at = hour % season.DAY
+        if at == 0:
+            season.load_day(winter, hour % len(winter.outdoor), 0, today)
+        season.run_heat_pumps(cell, flow, well, today[at], fixed, totals)
+        season.run_heaters(well, today[at], fixed, totals)
+        season.count_hour(well, today[at], fixed, totals, 1)
         season.close_hour(well, fixed, totals)
 
 

@@ -40,10 +40,9 @@ class Plant(NamedTuple):
     `friction` (Pa), `buoyancy` (Pa/m/K), `pump_efficiency` and `volume_flow` (m³/s) are those of the well's circuit.
     """
 
-    design_outdoor: float = -16.9
     balance: float = 16.0
-    supply_design: float = 45.0
     supply_mild: float = 35.0
+    supply_rise: float = 10.0 / 32.9
     conductance: float = 725e3 / 32.9
     persistence: float = float(np.exp(-1.0 / 60.0))
     capacity: float = 0.7 * 725e3
@@ -61,14 +60,14 @@ class Plant(NamedTuple):
 SUMS = (
     "heat_demand",
     "heat_pump_heat",
-    "heat_backup",
+    "heat_peak",
     "heat_unmet",
     "heat_extracted",
     "compressor",
     "circulation",
     "unmet_hours",
     "outlet_sum",
-    "shortfall_max",
+    "indoor_min",
     "inlet_min",
 )
 """Of a season: Wh, °C, h; what `run_chain` returns along its second axis."""
@@ -103,7 +102,7 @@ def run_chain(well: Well, plant: Plant, *, winters: int, sample: int, steps: int
     for winter in range(winters):
         outdoor = weather.winter_temperatures(season, of_days[winter : winter + 1], offsets[winter : winter + 1])
         run_season(well, hourly, plant, state, np.repeat(outdoor[0, :, 0], steps), sums[winter])
-        sums[winter, : SUMS.index("shortfall_max")] /= steps
+        sums[winter, : SUMS.index("indoor_min")] /= steps
         for _ in range(RESTS):
             rest(well, resting, state)
     return sums
@@ -120,7 +119,7 @@ def run_season(well: Well, steps: Steps, plant: Plant, state: State, outdoor: Ar
         inward(steps, state.rings)
         water_up(steps, well.undisturbed, state, offset)
         demand = plant.conductance * max(0.0, plant.balance - air)
-        supply = supply_temperature(air, plant.design_outdoor, plant.balance, plant.supply_design, plant.supply_mild)
+        supply = supply_temperature(air, plant.balance, plant.supply_mild, plant.supply_rise)
         heat, work, inlet, _ = heat_pump(
             demand,
             supply,
@@ -159,7 +158,7 @@ def run_season(well: Well, steps: Steps, plant: Plant, state: State, outdoor: Ar
         outlets += outlet
         worst, coldest = max(worst, short), min(coldest, inlet)
     sums[:] = (
-        demanded, pumped, peak, missing, extracted, compressor, circulation, hours, outlets, worst, coldest,
+        demanded, pumped, peak, missing, extracted, compressor, circulation, hours, outlets, 18.0 - worst, coldest,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """hotland's side: the well and the chain of `finite_volumes` and `chain`, with what a study uses by default."""
 
-from typing import Any
+from collections.abc import Callable
 
 import chain
 import exact
@@ -8,16 +8,15 @@ import numpy as np
 from finite_volumes import CONDUCTIVITIES, DAYS, HEAT, Array, base_case
 
 from kernels import LANES, weather
+from kernels.building import OCCUPIED, response
 from kernels.ground import HOUR, HOURLY, Surroundings
-from kernels.operation import Plant, Wells, heating_season, prepare_steps, summer_rest, undisturbed_state
-from kernels.season import DAY, FAST, MODES
+from kernels.operation import Circuit, State, Wells, heating_season, prepare_steps, summer_rest, undisturbed_state
+from kernels.season import DAY, FAST, GROUPS, MODES, Heater, Plant, Season, Winter
 from kernels.well import Column
 from study.simulation import CELLS, RESTS
 
-CAPPED = chain.Plant()._replace(
-    design_load=1.5 * HEAT, capacity=1.5 * HEAT, efficiency=9.0, maximum_cop=3.0, minimum_inlet=-90.0
-)
-"""A heat pump that takes HEAT from the wells whatever their temperature, at the design temperature outdoors."""
+CAPPED = chain.Plant()._replace(capacity=1.5 * HEAT, efficiency=9.0, maximum_cop=3.0, minimum_inlet=-90.0)
+"""A heat pump that takes HEAT from the wells whatever their temperature, when it is cold outdoors."""
 
 
 def wells(*, annulus_down: bool, conductivities: tuple[float, ...] = CONDUCTIVITIES[:1]) -> Wells:
@@ -55,14 +54,53 @@ def wells(*, annulus_down: bool, conductivities: tuple[float, ...] = CONDUCTIVIT
     )
 
 
-def plants(plant: chain.Plant) -> Plant:
-    """LANES copies of a plant of `chain`."""
-    return Plant(**{name: np.full(LANES, getattr(plant, name)) for name in Plant._fields})
+def circuit(field: Wells, plant: chain.Plant) -> Circuit:
+    """LANES copies of a plant of `chain`, on wells."""
+    one, none = np.ones(LANES), np.zeros(LANES)
+    given = {
+        "hot_water": 0.0,
+        "comfort": 18.0,
+        "unit_capacity": plant.capacity,
+        "units": 1.0,
+        **dict.fromkeys(("source_slope", "rated_source", "supply_slope", "rated_supply", "degradation"), 0.0),
+        "tank_capacity": 0.0,
+        "tank_power": 0.0,
+        "tank_keep": 1.0,
+        "transport": 1.0 / plant.transport_factor,
+        "pumps": 1.0,
+        "pump_share": 1.0,
+    }
+    boiler = {"units": one, "slope": none, "rated_outdoor": none, "lowest_outdoor": none - np.inf}
+    boiler |= {"boiler_share": one, "lift_share": none}
+    return Circuit(
+        plant=Plant(**{name: one * given.get(name, getattr(plant, name, 0.0)) for name in Plant._fields}),
+        thermal=response(
+            conductance=one * plant.conductance,
+            time_constant=-one / np.log(plant.persistence),
+            fast_share=one,
+            mass_conductance=none,
+            ventilation_share=none,
+        ),
+        peak=Heater(unit_capacity=one * plant.peak_capacity, **boiler),
+        reserve=Heater(unit_capacity=none, **boiler),
+        wells=[field],
+        steps=[prepare_steps(field, HOUR, daily=True)],
+        share=one[None],
+    )
 
 
-def constant_load(*, hours: int) -> dict[str, Any]:
-    """Plant and outdoor temperature that take HEAT from the wells, for `heating_season`."""
-    return {"plant": plants(CAPPED), "outdoor": np.full((hours, LANES), CAPPED.design_outdoor)}
+def season_of(state: State, of: Circuit, plant: chain.Plant, outdoor: Array) -> Season:
+    """A heating season in which all units work; `state` is updated. Outdoor temperature, °C, (hour, lane)."""
+    demand = plant.conductance * np.maximum(0.0, plant.balance - outdoor)
+    occupied = np.full(len(outdoor), OCCUPIED, dtype=np.uint8)
+    working = np.ones((GROUPS, 1, LANES), dtype=np.int16)
+    return heating_season(state, of, Winter(outdoor, demand, np.full_like(outdoor, 18.0), occupied, working))
+
+
+def constant_load(field: Wells, *, hours: int) -> Callable[[State], Season]:
+    """A season of so many hours that takes HEAT from each well."""
+    of, outdoor = circuit(field, CAPPED), np.full((hours, LANES), CAPPED.balance - 1.5 * HEAT / CAPPED.conductance)
+    return lambda state: season_of(state, of, CAPPED, outdoor)
 
 
 def outlets(*, annulus_down: bool) -> dict[float, Array]:
@@ -72,30 +110,30 @@ def outlets(*, annulus_down: bool) -> dict[float, Array]:
     season is the last.
     """
     field = wells(annulus_down=annulus_down, conductivities=CONDUCTIVITIES)
-    state, steps = undisturbed_state(field), prepare_steps(field, HOUR, daily=True)
+    state = undisturbed_state(field)
     hours = np.rint(np.diff(DAYS, prepend=0.0) * 24.0).astype(np.int64)
-    inlet = np.array([heating_season(state, field, steps, **constant_load(hours=each)).inlet_min for each in hours])
+    inlet = np.array([constant_load(field, hours=each)(state).inlet_min for each in hours])
     return {k: inlet[:, lane] + HEAT / field.flow[lane] for lane, k in enumerate(CONDUCTIVITIES)}
 
 
 def run_chain(*, winters: int) -> Array:
     """`chain.SUMS` of the whole chain for samples 0 … LANES - 1, (winter, sum, lane)."""
-    field, plant = wells(annulus_down=True), plants(chain.Plant())
-    of_winters, of_days = weather.innovations(chain.SEED, np.arange(LANES), winters=winters, days=chain.DAYS)
+    field, plant = wells(annulus_down=True), chain.Plant()
+    days = {"first_day": chain.FIRST_DAY, "days": chain.DAYS}
+    of_winters, of_days = weather.innovations(chain.SEED, np.arange(LANES), winters=winters, **days)
     offsets = weather.winter_offsets(
         of_winters, season_standard_deviation=chain.WINTER_DEVIATION, mean_offset=0.0, warming=chain.WARMING
     )
-    climate = chain.climate()
-    hourly = prepare_steps(field, HOUR, daily=True)
+    climate, of = chain.climate(), circuit(field, plant)
     resting = prepare_steps(field, (8760 - 24 * chain.DAYS) * HOUR / RESTS)
     state = undisturbed_state(field)
     sums = []
     for winter in range(winters):
         outdoor = weather.winter_temperatures(climate, of_days[winter : winter + 1], offsets[winter : winter + 1])[0]
-        season = heating_season(state, field, hourly, plant, outdoor)
+        season = season_of(state, of, plant, outdoor)
         for _ in range(RESTS):
             summer_rest(state, field, resting)
-        sums.append([getattr(season, name) for name in chain.SUMS])
+        sums.append([getattr(season, name) for name in chain.SUMS])  # of the same names
     return np.array(sums)
 
 
@@ -103,7 +141,7 @@ def operations() -> float:
     """Additions, multiplications and divisions in a well-hour of `kernels.season`, counted by hand in its source.
 
     A multiply-add counts as two. For each cell `cell_up`, `cell_down` with its two nodes, and a day's share of
-    `begin_day` and `end_day`; `plant_hour` and `close_hour` once.
+    `begin_day` and `end_day`; the plant and `close_hour` once.
     """
     slow = MODES - FAST
     up = 4 * 3 + 9

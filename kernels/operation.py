@@ -242,7 +242,7 @@ def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
 def field_of(wells: Wells) -> Field:
     """What the plant needs to know of the wells."""
     pump_flow = wells.volume_flow / wells.pump_efficiency
-    return Field(wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy)
+    return Field(wells.number, 1.0 / wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy)
 
 
 def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maximum_inlet: Array) -> tuple[Array, ...]:

@@ -80,12 +80,3 @@ def working_units(seed, samples, winter, group, number, time_to_failure, time_to
                         out[hour, i] -= 1
                     time = end
                 block += 1
-
-
-@njit(cache=True, error_model="numpy")
-def flow_share(working, needed):  # type: ignore[no-untyped-def]
-    """Share of the design flow that pumps in parallel give: all with `needed` (≥ 1) at work, else in proportion.
-
-    An assumption on the safe side: with fewer pumps the loop's resistance falls, and each gives more than its share.
-    """
-    return min(1.0, working / needed)

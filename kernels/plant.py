@@ -15,13 +15,12 @@ MINIMUM_COP = 1.1
 
 
 @njit(cache=True, error_model="numpy")
-def supply_temperature(outdoor, design_outdoor, balance, supply_design, supply_mild):  # type: ignore[no-untyped-def]
-    """Weather-compensated supply temperature, °C: `supply_mild` at balance, `supply_design` at design temperature.
+def supply_temperature(outdoor, balance, supply_mild, supply_rise):  # type: ignore[no-untyped-def]
+    """Weather-compensated supply temperature, °C: `supply_mild` at balance, and `supply_rise` more per kelvin below.
 
     Linear, and like the demand it goes on rising below the design temperature.
     """
-    share = max(0.0, (balance - outdoor) / (balance - design_outdoor))
-    return supply_mild + share * (supply_design - supply_mild)
+    return supply_mild + supply_rise * max(0.0, balance - outdoor)
 
 
 @njit(cache=True, error_model="numpy", forceinline=True)
@@ -167,7 +166,7 @@ def peak_heating(  # type: ignore[no-untyped-def]
     """
     available = max(0.0, capacity * (1.0 + slope * (outdoor - rated_outdoor)))
     heat = min(request, available if outdoor >= lowest_outdoor else 0.0)
-    inverse_cop = min(1.0 / MINIMUM_COP, max(0.0, lift_share * (supply - outdoor) / (supply + KELVIN)))
+    inverse_cop = min(1.0 / MINIMUM_COP, max(0.0, lift_share * (supply - outdoor) * (1.0 / (supply + KELVIN))))
     return heat, heat * (boiler_share + inverse_cop)
 
 

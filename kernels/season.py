@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from kernels.coaxial import ROOT3, Counterflow
 from kernels.ground import HOURLY
-from kernels.outages import HEAT_PUMPS, PEAK_HEATING, PUMPS, RESERVE_HEATING, WELLS, flow_share
+from kernels.outages import HEAT_PUMPS, PEAK_HEATING, PUMPS, RESERVE_HEATING, WELLS
 from kernels.plant import heat_pump, peak_heating, supply_temperature, tank, tank_room
 
 Array = NDArray[np.float64]
@@ -44,10 +44,13 @@ SEGMENT_ROWS = FADING + FAST
 CARRY, PICK, SLOPE = 0, 1, 5
 FLOW_ROWS = 6
 # rows of the well: A below the cell; water going down past it; heat from rock and walls; ∫ (up - down) dz; share of the
-# field's wells at work
-BELOW, PASSING, ROCK, HEAD, AT_WORK = range(5)
-WELL_ROWS = 5
+# field's wells at work; and of the plant: supply temperature, heat that is still missing
+BELOW, PASSING, ROCK, HEAD, AT_WORK, SUPPLY, MISSING = range(7)
+WELL_ROWS = 7
 GROUPS = 5  # of units (`kernels.outages`)
+# rows of an hour's record: outdoor temperature, demand, indoor temperature of the reference, units of each kind at work
+AIR, DEMAND, INDOOR, WORKING = range(4)
+HOUR_ROWS = WORKING + GROUPS
 
 UNMET = 1e-6
 """Share of the demand below which what is missing is rounding."""
@@ -57,9 +60,9 @@ COLD = 0.1
 
 
 class Heater(NamedTuple):
-    """Peak heating, all (lane,): coefficients of `kernels.plant.peak_heating`, `capacity` (W) that of all units."""
+    """Peak heating, all (lane,): coefficients of `kernels.plant.peak_heating`, `unit_capacity` (W) that of a unit."""
 
-    capacity: Array
+    unit_capacity: Array
     units: Array
     slope: Array
     rated_outdoor: Array
@@ -71,19 +74,19 @@ class Heater(NamedTuple):
 class Plant(NamedTuple):
     """What a winter's hours need to know of building and plant, all (lane,).
 
-    `hot_water` W and `comfort` °C of the building; `design_outdoor`, `balance`, `supply_design`, `supply_mild` °C of
-    the heating curve; heat pumps as in `kernels.plant.heat_pump`, `capacity` (W) and `units` as installed; the tank's
-    `tank_capacity` Wh, `tank_power` W and `tank_keep`, the share of its heat left after an hour; `transport_factor`,
-    heat per electricity of the building circuit's pumps; `pumps` of the wells installed and needed for the full flow.
+    `hot_water` W and `comfort` °C of the building; `balance` °C, `supply_mild` °C and `supply_rise` of the heating
+    curve; heat pumps as in `kernels.plant.heat_pump`, `unit_capacity` (W) of each, `units` as installed; the tank's
+    `tank_capacity` Wh, `tank_power` W and `tank_keep`, the share of its heat left after an hour; `transport`,
+    electricity of the building circuit's pumps per heat; `pumps` of the wells, and the share of the full flow that each
+    gives, `pump_share` (in truth more where others stand still, as the loop resists less).
     """
 
     hot_water: Array
     comfort: Array
-    design_outdoor: Array
     balance: Array
-    supply_design: Array
     supply_mild: Array
-    capacity: Array
+    supply_rise: Array
+    unit_capacity: Array
     units: Array
     source_slope: Array
     rated_source: Array
@@ -96,19 +99,20 @@ class Plant(NamedTuple):
     tank_capacity: Array
     tank_power: Array
     tank_keep: Array
-    transport_factor: Array
+    transport: Array
     pumps: Array
-    pumps_needed: Array
+    pump_share: Array
 
 
 class Field(NamedTuple):
     """What a winter's hours need to know of the wells, all (lane,).
 
-    `number` of wells; of one well `flow`, W/K, `pump_flow`, its volume flow over the efficiency of its pumps, m³/s,
-    `friction`, Pa, and `buoyancy`, Pa/m/K.
+    `number` of wells, and `share_of_one` among them; of one well `flow`, W/K, `pump_flow`, its volume flow over the
+    efficiency of its pumps, m³/s, `friction`, Pa, and `buoyancy`, Pa/m/K.
     """
 
     number: Array
+    share_of_one: Array
     flow: Array
     pump_flow: Array
     friction: Array
@@ -377,49 +381,31 @@ def end_day(cell, decay, memory):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def plant_hour(c, f, w, p, t, winter, hour, first):  # type: ignore[no-untyped-def]
-    """One hour of the plant: it chooses the wells' inlet and keeps the sums.
+def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
+    """One hour of heat pumps and tank: they choose the wells' inlet.
 
-    The heat pumps come first, and fill the tank with what they have to spare; then the tank, the peak heating, the
-    reserve heating. Hot water is served before the rooms.
+    The heat pumps fill the tank with what they have to spare; it comes before peak heating.
 
     Parameters
     ----------
-    c, f, w
-        Records of the cells and the well, after the sweep up.
+    c, f, w, h
+        Records of the cells, the well (after the sweep up) and the hour.
     p
         All that is fixed, (row · WIDTH,).
     t
         Rows of `Season`, (row · WIDTH,): updated.
-    winter
-        A `Winter`; the lanes of these records are those from `first` on.
     """
-    thermal = THERMAL + (6 if winter.occupied[hour] else 0)
-    event = hour if winter.working.shape[1] > 1 else 0
     for i in range(WIDTH):
-        air, demand = winter.outdoor[hour, first + i], winter.demand[hour, first + i]
+        demand = h[DEMAND * WIDTH + i]
         supply = supply_temperature(
-            air,
-            p[PLANT.design_outdoor * WIDTH + i],
+            h[AIR * WIDTH + i],
             p[PLANT.balance * WIDTH + i],
-            p[PLANT.supply_design * WIDTH + i],
             p[PLANT.supply_mild * WIDTH + i],
+            p[PLANT.supply_rise * WIDTH + i],
         )
-        number = p[(OF_FIELD + FIELD.number) * WIDTH + i]
-        pumping = winter.working[PUMPS, event, first + i]
-        machines = winter.working[HEAT_PUMPS, event, first + i]
-        peak_units = winter.working[PEAK_HEATING, event, first + i]
-        reserve_units = winter.working[RESERVE_HEATING, event, first + i]
-        pumped = number * flow_share(pumping, p[PLANT.pumps_needed * WIDTH + i])
-        wells = min(pumped, 1.0 * winter.working[WELLS, event, first + i])
-        all_work = (
-            wells >= number
-            and pumping >= p[PLANT.pumps * WIDTH + i]
-            and machines >= p[PLANT.units * WIDTH + i]
-            and peak_units >= p[(PEAK + HEATER.units) * WIDTH + i]
-            and reserve_units >= p[(RESERVE + HEATER.units) * WIDTH + i]
-        )
-
+        number, machines = p[(OF_FIELD + FIELD.number) * WIDTH + i], h[(WORKING + HEAT_PUMPS) * WIDTH + i]
+        pumped = number * min(1.0, h[(WORKING + PUMPS) * WIDTH + i] * p[PLANT.pump_share * WIDTH + i])
+        wells = min(pumped, h[(WORKING + WELLS) * WIDTH + i])
         stored, power, keep = t[SUM.tank * WIDTH + i], p[PLANT.tank_power * WIDTH + i], p[PLANT.tank_keep * WIDTH + i]
         room = tank_room(stored, p[PLANT.tank_capacity * WIDTH + i], power, keep)
         offset, ratio = c[0, OFFSET * WIDTH + i], f[0, SLOPE * WIDTH + i]
@@ -433,7 +419,7 @@ def plant_hour(c, f, w, p, t, winter, hour, first):  # type: ignore[no-untyped-d
             p[PLANT.efficiency * WIDTH + i],
             p[PLANT.maximum_cop * WIDTH + i],
             p[PLANT.minimum_inlet * WIDTH + i],
-            p[PLANT.capacity * WIDTH + i] * machines / p[PLANT.units * WIDTH + i],
+            p[PLANT.unit_capacity * WIDTH + i] * machines,
             p[PLANT.source_slope * WIDTH + i],
             p[PLANT.rated_source * WIDTH + i],
             p[PLANT.supply_slope * WIDTH + i],
@@ -443,12 +429,34 @@ def plant_hour(c, f, w, p, t, winter, hour, first):  # type: ignore[no-untyped-d
         )
         warm = offset + ratio * cold
         stored, _, discharged, lost = tank(stored, heat - demand, power, keep)
-        missing = max(0.0, demand - heat - discharged)
+        w[PASSING * WIDTH + i] = cold
+        w[ROCK * WIDTH + i] = 0.0
+        w[HEAD * WIDTH + i] = 0.0
+        w[AT_WORK * WIDTH + i] = wells * p[(OF_FIELD + FIELD.share_of_one) * WIDTH + i]
+        w[SUPPLY * WIDTH + i] = supply
+        w[MISSING * WIDTH + i] = max(0.0, demand - heat - discharged)
+        t[SUM.heat_pump_heat * WIDTH + i] += heat
+        t[SUM.heat_extracted * WIDTH + i] += wells * flow * (warm - cold)
+        t[SUM.compressor * WIDTH + i] += work
+        t[SUM.inlet_limit_hours * WIDTH + i] += 1.0 if limited and heat < demand else 0.0
+        t[SUM.inlet_min * WIDTH + i] = min(t[SUM.inlet_min * WIDTH + i], cold)
+        t[SUM.inlet_sum * WIDTH + i] += cold
+        t[SUM.outlet_sum * WIDTH + i] += warm
+        t[SUM.tank * WIDTH + i] = stored
+        t[SUM.tank_lost * WIDTH + i] += lost
+        t[SUM.well_heat * WIDTH + i] += flow * (warm - cold)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
+    """The same hour of peak heating, then reserve heating; what is still missing is unmet. Arguments as before."""
+    for i in range(WIDTH):
+        air, supply, missing = h[AIR * WIDTH + i], w[SUPPLY * WIDTH + i], w[MISSING * WIDTH + i]
         peak, peak_purchased = peak_heating(
             missing,
             air,
             supply,
-            p[(PEAK + HEATER.capacity) * WIDTH + i] * peak_units / p[(PEAK + HEATER.units) * WIDTH + i],
+            p[(PEAK + HEATER.unit_capacity) * WIDTH + i] * h[(WORKING + PEAK_HEATING) * WIDTH + i],
             p[(PEAK + HEATER.slope) * WIDTH + i],
             p[(PEAK + HEATER.rated_outdoor) * WIDTH + i],
             p[(PEAK + HEATER.lowest_outdoor) * WIDTH + i],
@@ -459,45 +467,52 @@ def plant_hour(c, f, w, p, t, winter, hour, first):  # type: ignore[no-untyped-d
             missing - peak,
             air,
             supply,
-            p[(RESERVE + HEATER.capacity) * WIDTH + i] * reserve_units / p[(RESERVE + HEATER.units) * WIDTH + i],
+            p[(RESERVE + HEATER.unit_capacity) * WIDTH + i] * h[(WORKING + RESERVE_HEATING) * WIDTH + i],
             p[(RESERVE + HEATER.slope) * WIDTH + i],
             p[(RESERVE + HEATER.rated_outdoor) * WIDTH + i],
             p[(RESERVE + HEATER.lowest_outdoor) * WIDTH + i],
             p[(RESERVE + HEATER.boiler_share) * WIDTH + i],
             p[(RESERVE + HEATER.lift_share) * WIDTH + i],
         )
-        unmet = missing - peak - reserve
+        w[MISSING * WIDTH + i] = missing - peak - reserve
+        t[SUM.heat_peak * WIDTH + i] += peak
+        t[SUM.heat_reserve * WIDTH + i] += reserve
+        t[SUM.peak_purchased * WIDTH + i] += peak_purchased
+        t[SUM.reserve_purchased * WIDTH + i] += reserve_purchased
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
+def count_hour(w, h, p, t, occupied):  # type: ignore[no-untyped-def]
+    """The same hour as the building feels it; hot water is served before the rooms. Arguments as before."""
+    thermal = THERMAL + (6 if occupied else 0)
+    for i in range(WIDTH):
+        air, demand, unmet = h[AIR * WIDTH + i], h[DEMAND * WIDTH + i], w[MISSING * WIDTH + i]
         short = unmet > UNMET * demand
         spell = t[SUM.spell * WIDTH + i] + 1.0 if short else 0.0
-        cold_rooms = min(unmet, max(0.0, demand - p[PLANT.hot_water * WIDTH + i]))
+        of_rooms = min(unmet, max(0.0, demand - p[PLANT.hot_water * WIDTH + i]))
         rooms, mass = t[SUM.deviation * WIDTH + i], t[SUM.mass_deviation * WIDTH + i]
         deviation = (
             p[thermal * WIDTH + i] * rooms
             + p[(thermal + 1) * WIDTH + i] * mass
-            + p[(thermal + 4) * WIDTH + i] * cold_rooms
+            + p[(thermal + 4) * WIDTH + i] * of_rooms
         )
         mass = (
             p[(thermal + 2) * WIDTH + i] * rooms
             + p[(thermal + 3) * WIDTH + i] * mass
-            + p[(thermal + 5) * WIDTH + i] * cold_rooms
+            + p[(thermal + 5) * WIDTH + i] * of_rooms
         )
-        indoor = winter.reference[hour, first + i]
+        indoor = h[INDOOR * WIDTH + i]
         below = deviation - max(0.0, indoor - p[PLANT.comfort * WIDTH + i])
-
-        w[PASSING * WIDTH + i] = cold
-        w[ROCK * WIDTH + i] = 0.0
-        w[HEAD * WIDTH + i] = 0.0
-        w[AT_WORK * WIDTH + i] = wells / number
+        all_work = (
+            h[(WORKING + WELLS) * WIDTH + i] >= p[(OF_FIELD + FIELD.number) * WIDTH + i]
+            and h[(WORKING + PUMPS) * WIDTH + i] >= p[PLANT.pumps * WIDTH + i]
+            and h[(WORKING + HEAT_PUMPS) * WIDTH + i] >= p[PLANT.units * WIDTH + i]
+            and h[(WORKING + PEAK_HEATING) * WIDTH + i] >= p[(PEAK + HEATER.units) * WIDTH + i]
+            and h[(WORKING + RESERVE_HEATING) * WIDTH + i] >= p[(RESERVE + HEATER.units) * WIDTH + i]
+        )
         t[SUM.heat_demand * WIDTH + i] += demand
-        t[SUM.heat_pump_heat * WIDTH + i] += heat
-        t[SUM.heat_peak * WIDTH + i] += peak
-        t[SUM.heat_reserve * WIDTH + i] += reserve
         t[SUM.heat_unmet * WIDTH + i] += unmet
-        t[SUM.heat_extracted * WIDTH + i] += wells * flow * (warm - cold)
-        t[SUM.compressor * WIDTH + i] += work
-        t[SUM.circulation * WIDTH + i] += (demand - unmet) / p[PLANT.transport_factor * WIDTH + i]
-        t[SUM.peak_purchased * WIDTH + i] += peak_purchased
-        t[SUM.reserve_purchased * WIDTH + i] += reserve_purchased
+        t[SUM.circulation * WIDTH + i] += (demand - unmet) * p[PLANT.transport * WIDTH + i]
         t[SUM.unmet_hours * WIDTH + i] += 1.0 if short else 0.0
         t[SUM.shortfalls * WIDTH + i] += 1.0 if spell == 1.0 else 0.0
         t[SUM.spell * WIDTH + i] = spell
@@ -508,16 +523,9 @@ def plant_hour(c, f, w, p, t, winter, hour, first):  # type: ignore[no-untyped-d
         t[SUM.indoor_min * WIDTH + i] = min(t[SUM.indoor_min * WIDTH + i], indoor - deviation)
         t[SUM.cold_hours * WIDTH + i] += 1.0 if below > COLD else 0.0
         t[SUM.cold_degree_hours * WIDTH + i] += max(0.0, below)
-        t[SUM.inlet_limit_hours * WIDTH + i] += 1.0 if limited and heat < demand else 0.0
         t[SUM.outage_hours * WIDTH + i] += 0.0 if all_work else 1.0
-        t[SUM.inlet_min * WIDTH + i] = min(t[SUM.inlet_min * WIDTH + i], cold)
-        t[SUM.inlet_sum * WIDTH + i] += cold
-        t[SUM.outlet_sum * WIDTH + i] += warm
         t[SUM.outdoor_sum * WIDTH + i] += air
         t[SUM.outdoor_min * WIDTH + i] = min(t[SUM.outdoor_min * WIDTH + i], air)
-        t[SUM.tank * WIDTH + i] = stored
-        t[SUM.tank_lost * WIDTH + i] += lost
-        t[SUM.well_heat * WIDTH + i] += flow * (warm - cold)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
@@ -537,21 +545,38 @@ def close_hour(w, p, t):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
-def choose_flow(share, paces, records, p, winter, hour, first):  # type: ignore[no-untyped-def]
+def load_day(winter, hour, first, today):  # type: ignore[no-untyped-def]
+    """Overwrite the records of a day's hours, (DAY, HOUR_ROWS · WIDTH): read together, for memory far away is slow."""
+    for late in range(min(DAY, len(winter.outdoor) - hour)):
+        h, at = today[late], hour + late
+        event = at if winter.working.shape[1] > 1 else 0
+        for i in range(WIDTH):
+            h[AIR * WIDTH + i] = winter.outdoor[at, first + i]
+            h[DEMAND * WIDTH + i] = winter.demand[at, first + i]
+            h[INDOOR * WIDTH + i] = winter.reference[at, first + i]
+        for group in range(GROUPS):
+            for i in range(WIDTH):
+                h[(WORKING + group) * WIDTH + i] = winter.working[group, event, first + i]
+
+
+@njit(cache=True, error_model="numpy")
+def choose_flow(share, first, paces, records, p, today):  # type: ignore[no-untyped-def]
     """Set each lane's flow for a day: the least that carries the share of the heat pumps' capacity asked for that day.
 
     Parameters
     ----------
     share
-        Flow of each pace over the full one, increasing to 1, (pace, lane).
+        Flow of each pace over the full one, increasing to 1, (pace, lane); the lanes are those from `first` on.
     paces
         For each pace segment and flow records, and rows of `Field`, as they are in `records` and `p`.
+    today
+        Records of the day's hours.
     """
     for i in range(WIDTH):
         asked = 0.0
-        for at in range(hour, hour + DAY):
-            asked += winter.demand[at, first + i]
-        asked /= DAY * max(p[PLANT.capacity * WIDTH + i], 1.0)
+        for at in range(DAY):
+            asked += today[at, DEMAND * WIDTH + i]
+        asked /= DAY * max(p[PLANT.unit_capacity * WIDTH + i] * p[PLANT.units * WIDTH + i], 1.0)
         pace = 0
         while pace < len(share) - 1 and share[pace, first + i] < asked:
             pace += 1
@@ -569,15 +594,19 @@ def choose_flow(share, paces, records, p, winter, hour, first):  # type: ignore[
 def run_hours(records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces):  # type: ignore[no-untyped-def]
     """All hours of a season for the lanes from `first` on; records, memory and totals are updated."""
     cell, segment, flow, well = records.cell, records.segment, records.flow, records.well
+    today = np.empty((DAY, HOUR_ROWS * WIDTH))
     for hour in range(len(winter.outdoor)):
         if hour % DAY == 0:
+            load_day(winter, hour, first, today)
             if len(share) > 1:
-                choose_flow(share, paces, records, fixed, winter, hour, first)
+                choose_flow(share, first, paces, records, fixed, today)
             begin_day(cell, at, decay, weight, memory, undisturbed)
         well[BELOW * WIDTH : (BELOW + 1) * WIDTH] = 0.0
         for k in range(len(cell) - 1, -1, -1):
             cell_up(cell, segment, flow, well, k, at[k])
-        plant_hour(cell, flow, well, fixed, totals, winter, hour, first)
+        run_heat_pumps(cell, flow, well, today[hour % DAY], fixed, totals)
+        run_heaters(well, today[hour % DAY], fixed, totals)
+        count_hour(well, today[hour % DAY], fixed, totals, winter.occupied[hour])
         for k in range(len(cell)):
             cell_down(cell, segment, flow, well, decay, k, at[k])
         close_hour(well, fixed, totals)

@@ -96,19 +96,16 @@ def occupied_hours(study: Study, winter: int) -> NDArray[np.uint8]:
 
 def plant(study: Study, inputs: Inputs) -> Plant:
     """Plant of a group of rows."""
-    ones = np.ones_like(inputs["winter_load"])
-    pump = {key.removeprefix("heat_pump."): value for key, value in inputs.items() if key.startswith("heat_pump.")}
-    tank = {
-        key.removeprefix("heat_storage."): value for key, value in inputs.items() if key.startswith("heat_storage.")
-    }
+    ones, balance = np.ones_like(inputs["winter_load"]), balance_temperature(inputs)
+    pump, tank = (_section(inputs, name) for name in ("heat_pump", "heat_storage"))
     return Plant(
         hot_water=building_inputs(inputs)["hot_water"],
         comfort=inputs["building.comfort_temperature"],
-        design_outdoor=inputs["building.design_outdoor_temperature"],
-        balance=balance_temperature(inputs),
-        supply_design=pump["supply_temperature_design"],
+        balance=balance,
         supply_mild=pump["supply_temperature_mild"],
-        capacity=capacity(inputs, "heat_pump"),
+        supply_rise=(pump["supply_temperature_design"] - pump["supply_temperature_mild"])
+        / (balance - inputs["building.design_outdoor_temperature"]),
+        unit_capacity=capacity(inputs, "heat_pump") / study.heat_pump.units,
         units=study.heat_pump.units * ones,
         source_slope=pump["capacity_source_slope"],
         rated_source=pump["rated_source_temperature"],
@@ -121,9 +118,9 @@ def plant(study: Study, inputs: Inputs) -> Plant:
         tank_capacity=TANK_HEAT * tank["volume"] * tank["temperature_difference"] if tank else 0.0 * ones,
         tank_power=tank["power"] * 1e6 if tank else 0.0 * ones,
         tank_keep=np.exp(np.log1p(-tank["loss"]) / 24.0) if tank else ones,
-        transport_factor=inputs["circulation.transport_factor"],
+        transport=1.0 / inputs["circulation.transport_factor"],
         pumps=study.circulation.pumps * ones,
-        pumps_needed=study.circulation.pumps_needed * ones,
+        pump_share=ones / study.circulation.pumps_needed,
     )
 
 
@@ -134,10 +131,10 @@ def _section(inputs: Inputs, name: str) -> Inputs:
 def heater(study: Study, inputs: Inputs, section: str) -> Heater:
     """Peak or reserve heating of a group of rows, `kernels.plant.peak_heating`."""
     none = np.zeros_like(inputs["winter_load"])
-    air = getattr(study, section).kind == "air_source"
+    air, units = getattr(study, section).kind == "air_source", getattr(study, section).units or 1
     return Heater(
-        capacity=capacity(inputs, section),
-        units=none + (getattr(study, section).units or 1),
+        unit_capacity=capacity(inputs, section) / units,
+        units=none + units,
         slope=inputs.get(f"{section}.capacity_slope", none),
         rated_outdoor=inputs.get(f"{section}.rated_outdoor_temperature", none),
         lowest_outdoor=inputs.get(f"{section}.lowest_outdoor_temperature", none - np.inf),
@@ -157,7 +154,9 @@ def largest_unit_out_share(study: Study, inputs: Inputs) -> Array:
     sizes = [(capacity(inputs, "heat_pump"), np.array(float(study.heat_pump.units)))]
     for each in heaters:
         warmth = np.maximum(0.0, 1.0 + each.slope * (outdoor - each.rated_outdoor))
-        sizes.append((np.where(outdoor >= each.lowest_outdoor, each.capacity * warmth, 0.0), each.units))
+        sizes.append(
+            (np.where(outdoor >= each.lowest_outdoor, each.unit_capacity * each.units * warmth, 0.0), each.units)
+        )
     for size, units in sizes:
         total += size
         largest = np.maximum(largest, size / units)

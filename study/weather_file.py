@@ -68,8 +68,8 @@ def read_weather(
     -------
     Series
         Outdoor temperature, °C, named ``outdoor_temperature``, hourly or daily, without a step left out; times are
-        local standard time and mark the start of the hour or day. ``attrs`` say ``site`` (text), ``typical_year``
-        (bool) and ``filled`` (number of values bridged).
+        local standard time and mark the start of the hour or day. ``attrs`` say ``site`` (of EPW, else the
+        file's name), ``typical_year`` (bool) and ``filled`` (number of values bridged).
 
     Raises
     ------
@@ -94,6 +94,7 @@ def read_weather(
         else:
             values = _read_csv(path, column=column, unit=unit)
         values.index = values.index + pd.Timedelta(hours=utc_offset)
+        values.attrs = {"site": _printable(path.stem), "typical_year": False, **values.attrs}
         return _regular(values)
     except _UnusableError as error:
         raise ConfigError(f"{path}: {error}") from error
@@ -291,7 +292,6 @@ def _unit_name(text: object) -> str | None:
 
 def _regular(values: pd.Series) -> pd.Series:
     """Return the series on steps of an hour or a day, short gaps bridged."""
-    attributes = {"site": "", "typical_year": False, **values.attrs}
     times = pd.DatetimeIndex(values.index)
     if len(times) < 2:
         raise _UnusableError(f"allowed: temperatures over time, hourly or daily; got {len(times)} of them")
@@ -321,7 +321,7 @@ def _regular(values: pd.Series) -> pd.Series:
     gap = absent.groupby((absent != absent.shift()).cumsum()).transform("sum")
     short = absent & (gap <= LONGEST_GAP[step])
     series[short] = series.interpolate()[short]
-    series.name, series.attrs = "outdoor_temperature", {**attributes, "filled": int(short.sum())}
+    series.name, series.attrs = "outdoor_temperature", {**values.attrs, "filled": int(short.sum())}
     return series
 
 

@@ -99,6 +99,9 @@ def held(field: Wells, down: Array, up: Array) -> Array:
     return heat
 
 
+DESIGN_OUTDOOR = -17.0
+
+
 class Supply(NamedTuple):
     """Building and plant: `Plant`, what else a building is, and the capacity of an electric peak heating; (lane,)."""
 
@@ -111,8 +114,7 @@ class Supply(NamedTuple):
     def demand(self, outdoor: Array) -> Array:
         """Heat asked for, W, (hour, lane)."""
         p = self.plant
-        share = (p.balance - outdoor) / (p.balance - p.design_outdoor)
-        asked: Array = self.design_load * np.maximum(share, 0.0)
+        asked: Array = self.design_load * np.maximum((p.balance - outdoor) / (p.balance - DESIGN_OUTDOOR), 0.0)
         return asked
 
 
@@ -121,11 +123,10 @@ def plant(*, lanes: int = 1, **changes: Any) -> Supply:
     values: dict[str, Any] = {
         "hot_water": 0.0,
         "comfort": 18.0,
-        "design_outdoor": -17.0,
         "balance": 18.0,
-        "supply_design": 45.0,
         "supply_mild": 35.0,
-        "capacity": 1e9,
+        "supply_rise": 10.0 / 35.0,
+        "unit_capacity": 1e9,
         "units": 1.0,
         "source_slope": 0.0,
         "rated_source": 5.0,
@@ -138,9 +139,9 @@ def plant(*, lanes: int = 1, **changes: Any) -> Supply:
         "tank_capacity": 0.0,
         "tank_power": 0.0,
         "tank_keep": 1.0,
-        "transport_factor": 50.0,
+        "transport": 1.0 / 50.0,
         "pumps": 1.0,
-        "pumps_needed": 1.0,
+        "pump_share": 1.0,
     }
     others: dict[str, Any] = {"design_load": 350e3, "conductance": 1e4, "time_constant": 40.0, "peak_capacity": 0.0}
     arrays = {name: value * np.ones(lanes) for name, value in {**values, **others, **changes}.items()}
@@ -232,7 +233,7 @@ def mixed(lanes: int, *, annulus_down: bool = True) -> tuple[Wells, Supply, Arra
     building = plant(
         lanes=lanes,
         design_load=rng.uniform(3e6, 9e6, lanes),
-        capacity=rng.uniform(3e6, 6e6, lanes),
+        unit_capacity=rng.uniform(3e6, 6e6, lanes),
         maximum_cop=rng.uniform(3.0, 8.0, lanes),
         peak_capacity=rng.choice([0.0, 1e6], lanes),
     )
@@ -297,8 +298,8 @@ def everything_hourly(field: Wells, building: Supply, outdoor: Array) -> dict[st
     rest, flux = np.empty((2, nodes, lanes))
     source, offset, water = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes)), np.empty((2, lanes))
     extracted, outlets, coldest = np.zeros(lanes), np.zeros(lanes), np.full(lanes, np.inf)
-    names = ("design_outdoor", "balance", "supply_design", "supply_mild")
-    machines = ("efficiency", "maximum_cop", "minimum_inlet", "capacity", "source_slope", "rated_source")
+    names = ("balance", "supply_mild", "supply_rise")
+    machines = ("efficiency", "maximum_cop", "minimum_inlet", "unit_capacity", "source_slope", "rated_source")
     machines += ("supply_slope", "rated_supply", "units", "degradation")
     for air, demand in zip(outdoor, building.demand(outdoor), strict=True):
         for node in range(nodes):
@@ -307,10 +308,9 @@ def everything_hourly(field: Wells, building: Supply, outdoor: Array) -> dict[st
         sweep_up(flow, segment, rest, state.down, state.up, source, offset)
         inlet = np.empty(lanes)
         for lane in range(lanes):
-            design, balance, hot, mild = (getattr(building.plant, name)[lane] for name in names)
             _, _, inlet[lane], _ = heat_pump(
                 demand[lane],
-                supply_temperature(air[lane], design, balance, hot, mild),
+                supply_temperature(air[lane], *(getattr(building.plant, name)[lane] for name in names)),
                 offset[0, lane],
                 flow.slope[0, lane],
                 field.number[lane] * field.flow[lane],
@@ -530,7 +530,7 @@ def test_shortfall_by_hand() -> None:
     """Warm wells, 100 kW of heat pump, 50 kW of peak heating, and hours that ask for 60, 130 and 250 kW."""
     demand = np.array([60e3, 130e3, 250e3, 250e3, 60e3, *[0.0] * 19])
     outdoor = 18.0 - 35.0 * demand[:, None] / 350e3
-    field, building = wells(), plant(capacity=100e3, peak_capacity=50e3)
+    field, building = wells(), plant(unit_capacity=100e3, peak_capacity=50e3)
     season = heating_season(undisturbed_state(field), field, prepare_steps(field, HOUR, daily=True), building, outdoor)
     expected = {"heat_demand": 750e3, "heat_pump_heat": 420e3, "heat_peak": 130e3, "heat_unmet": 200e3}
     for name, value in expected.items():
@@ -542,7 +542,7 @@ def test_shortfall_by_hand() -> None:
 def test_without_heat_pump_all_is_unmet() -> None:
     field, outdoor = wells(column=FLAT), np.full((240, 1), -17.0)
     state, steps = undisturbed_state(field), prepare_steps(field, HOUR, daily=True)
-    season = heating_season(state, field, steps, plant(capacity=0.0), outdoor)
+    season = heating_season(state, field, steps, plant(unit_capacity=0.0), outdoor)
     np.testing.assert_allclose(season.heat_unmet, 240 * 350e3, rtol=1e-12)
     np.testing.assert_array_equal(season.heat_unmet, season.heat_demand)
     assert season.unmet_hours == 240.0

@@ -19,7 +19,6 @@ from kernels.outages import (
     RESERVE_HEATING,
     STREAM,
     WELLS,
-    flow_share,
     working_units,
 )
 
@@ -266,8 +265,3 @@ def test_what_is_repaired_at_once_or_never() -> None:
     assert (working[0] > 0).all()
     assert not (np.diff(working, axis=0) > 0).any()
     assert run(2000, hours=5, mttf=1e-3, mttr=1e3).sum() <= 1  # A = 1e-6
-
-
-def test_flow_of_pumps() -> None:
-    """Three installed, two needed: full flow with one out, half of it with two out."""
-    assert [flow_share(working, 2) for working in (3, 2, 1, 0)] == [1.0, 1.0, 0.5, 0.0]

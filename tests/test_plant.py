@@ -362,11 +362,8 @@ def test_tank_carries_an_hour_and_not_a_day() -> None:
     assert tank(1e7, 0.0, **TANK)[0] == pytest.approx(1e7 * math.exp(-0.05 / 24.0), rel=1e-15)
 
 
-BUILDING: dict[str, Any] = {"design_load": 29e6, "design_outdoor": -16.9, "balance": 18.0}
-
-
 def test_supply_temperature_at_its_nodes() -> None:
-    curve = {"design_outdoor": -16.9, "balance": 18.0, "supply_design": 45.0, "supply_mild": 33.0}
+    curve = {"balance": 18.0, "supply_mild": 33.0, "supply_rise": 12.0 / 34.9}
     outdoor = (30.0, 18.0, 0.55, -16.9, -40.0)
     supply = [supply_temperature(each, **curve) for each in outdoor]
     assert supply == pytest.approx([33.0, 33.0, 39.0, 45.0, 33.0 + 12.0 * 58.0 / 34.9], rel=1e-12)
