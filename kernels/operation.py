@@ -255,7 +255,8 @@ def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maxi
     power
         Heat on offer for the whole field, W, (lane,).
     maximum_inlet
-        The wells get no water warmer than this, °C, (lane,): then they take less than is on offer, or nothing.
+        The wells get no water warmer than this, °C, (lane,): then they take less than is on offer, or nothing, and
+        their pumps are off.
 
     Returns
     -------
@@ -278,8 +279,9 @@ def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maxi
     length = 0.5 * wells.column.length[at]
     head = (length * (state.up - state.down)).sum(axis=0)
     pressure = np.maximum(0.0, wells.friction - wells.buoyancy * head)
-    taken = wells.flow * (inlet - (offset[0] + c.slope[0] * inlet))
-    return taken, (length * flux).sum(axis=0), wells.volume_flow * pressure / wells.pump_efficiency
+    taken = wells.flow * (1.0 - c.slope[0]) * (inlet - settled)
+    pump = wells.volume_flow * pressure / wells.pump_efficiency * (taken > 0.0)
+    return taken, (length * flux).sum(axis=0), pump
 
 
 def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:

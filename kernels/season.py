@@ -76,7 +76,8 @@ class Plant(NamedTuple):
 
     `hot_water` W and `comfort` °C of the building; `balance` °C, `supply_mild` °C and `supply_rise` of the heating
     curve; heat pumps as in `kernels.plant.heat_pump`, `unit_capacity` (W) of each, `units` as installed; the tank's
-    `tank_capacity` Wh, `tank_power` W and `tank_keep`, the share of its heat left after an hour; `transport`,
+    `tank_capacity` Wh, `tank_power` W, `tank_keep`, the share of its heat left after an hour, and `tank_first`, 1
+    where it comes before peak heating and 0 where it comes last; `transport`,
     electricity of the building circuit's pumps per heat; `pumps` of the wells, and the share of the full flow that each
     gives, `pump_share` (in truth more where others stand still, as the loop resists less).
     """
@@ -99,6 +100,7 @@ class Plant(NamedTuple):
     tank_capacity: Array
     tank_power: Array
     tank_keep: Array
+    tank_first: Array
     transport: Array
     pumps: Array
     pump_share: Array
@@ -384,7 +386,7 @@ def end_day(cell, decay, memory):  # type: ignore[no-untyped-def]
 def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
     """One hour of heat pumps and tank: they choose the wells' inlet.
 
-    The heat pumps fill the tank with what they have to spare; it comes before peak heating.
+    The heat pumps fill the tank with what they have to spare; it gives here if it comes before peak heating.
 
     Parameters
     ----------
@@ -428,13 +430,14 @@ def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
             p[PLANT.degradation * WIDTH + i],
         )
         warm = offset + ratio * cold
-        stored, _, discharged, lost = tank(stored, heat - demand, power, keep)
+        missing, before_peak = max(0.0, demand - heat), p[PLANT.tank_first * WIDTH + i]
+        stored, _, discharged, lost = tank(stored, max(0.0, heat - demand) - before_peak * missing, power, keep)
         w[PASSING * WIDTH + i] = cold
         w[ROCK * WIDTH + i] = 0.0
         w[HEAD * WIDTH + i] = 0.0
         w[AT_WORK * WIDTH + i] = wells * p[(OF_FIELD + FIELD.share_of_one) * WIDTH + i]
         w[SUPPLY * WIDTH + i] = supply
-        w[MISSING * WIDTH + i] = max(0.0, demand - heat - discharged)
+        w[MISSING * WIDTH + i] = missing - discharged
         t[SUM.heat_pump_heat * WIDTH + i] += heat
         t[SUM.heat_extracted * WIDTH + i] += wells * flow * (warm - cold)
         t[SUM.compressor * WIDTH + i] += work
@@ -449,7 +452,10 @@ def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
-    """The same hour of peak heating, then reserve heating; what is still missing is unmet. Arguments as before."""
+    """The same hour of peak heating, reserve heating and a tank that comes last; what is still missing is unmet.
+
+    Arguments as before.
+    """
     for i in range(WIDTH):
         air, supply, missing = h[AIR * WIDTH + i], w[SUPPLY * WIDTH + i], w[MISSING * WIDTH + i]
         peak, peak_purchased = peak_heating(
@@ -474,7 +480,11 @@ def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
             p[(RESERVE + HEATER.boiler_share) * WIDTH + i],
             p[(RESERVE + HEATER.lift_share) * WIDTH + i],
         )
-        w[MISSING * WIDTH + i] = missing - peak - reserve
+        missing = missing - peak - reserve
+        stored, power = t[SUM.tank * WIDTH + i], p[PLANT.tank_power * WIDTH + i]
+        given = min(missing, (1.0 - p[PLANT.tank_first * WIDTH + i]) * min(stored, power))
+        w[MISSING * WIDTH + i] = missing - given
+        t[SUM.tank * WIDTH + i] = stored - given
         t[SUM.heat_peak * WIDTH + i] += peak
         t[SUM.heat_reserve * WIDTH + i] += reserve
         t[SUM.peak_purchased * WIDTH + i] += peak_purchased

@@ -113,7 +113,8 @@ def check(config: Path) -> None:
     table.add_column("source")
     for key, value in flatten(without_sources(study.resolved())).items():
         if not key.startswith(inputs):
-            table.add_row(key, str(value), "")
+            text = str(value)
+            table.add_row(key, text if len(text) <= 300 else f"{text[:60]}... ({len(text):,} characters)", "")
     for key, item in study.inputs.items():
         table.add_row(key, item.text, item.source or "")
     console.print(table)

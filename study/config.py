@@ -32,7 +32,7 @@ from study.plant import (
 from study.quantity import Quantity, short
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
 from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
-from study.winters import Climate, Days, Text, recorded_winters, with_climate
+from study.winters import SURFACE, Climate, Days, Text, recorded_winters, with_climate
 
 __all__ = [
     "ConfigError",
@@ -192,9 +192,7 @@ class Study(Document):
     fluid: Fluid[Input]
     field: WellField
     rock: Rock
-    surface_temperature: Annotated[
-        Input, Quantity("degC", ge=-30, le=40, description="undisturbed ground temperature at the surface")
-    ]
+    surface_temperature: Annotated[Input, SURFACE]
     geothermal_gradient: Annotated[Input, GRADIENT]
     winter_load: Annotated[
         Input, Quantity("1", ge=0.05, le=10, description="factor on the heat load of every winter")

@@ -377,8 +377,19 @@ def _metadata(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EnsembleError(f"{path}: this is not an ensemble of hotland") from error
     if form > FORMAT:
-        raise EnsembleError(f"{path}: made by a newer hotland (format {form}, this one reads up to {FORMAT})")
+        raise EnsembleError(f"{path}: made by a newer hotland (format {form}, this one reads format {FORMAT})")
+    if form < FORMAT:
+        raise EnsembleError(
+            f"{path}: made by an older hotland, without all that this one tells of a winter (format {form}, this one "
+            f"reads format {FORMAT}); run the study again, into another --output"
+        )
     return dict(metadata)
+
+
+def _brief(value: object) -> str:
+    """A value as a message shows it: of a recorded climate no more than its beginning."""
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:60]}..."
 
 
 def refuse_other_study(path: Path, study: Study) -> None:
@@ -392,9 +403,8 @@ def refuse_other_study(path: Path, study: Study) -> None:
     if not same_study:
         keys = [key for key in sorted(there | here) if there.get(key) != here.get(key)]
         keys = [key for key in keys if not key.startswith(("samples", "description", "claim"))]
-        lines = [
-            f"  {k}: {there.get(k, 'not given')} in the store, {here.get(k, 'not given')} in the study" for k in keys
-        ]
+        values = ((key, *(_brief(side.get(key, "not given")) for side in (there, here))) for key in keys)
+        lines = [f"  {key}: {old} in the store, {new} in the study" for key, old, new in values]
         if len(lines) > 10:
             lines = [*lines[:9], f"  and {len(lines) - 9} more"]
         first, last = f"{path}: the store was made from another study, which differs in", "  give another --output"

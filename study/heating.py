@@ -118,6 +118,7 @@ def plant(study: Study, inputs: Inputs) -> Plant:
         tank_capacity=TANK_HEAT * tank["volume"] * tank["temperature_difference"] if tank else 0.0 * ones,
         tank_power=tank["power"] * 1e6 if tank else 0.0 * ones,
         tank_keep=np.exp(np.log1p(-tank["loss"]) / 24.0) if tank else ones,
+        tank_first=ones * (study.heat_storage is not None and study.heat_storage.priority == "first"),
         transport=1.0 / inputs["circulation.transport_factor"],
         pumps=study.circulation.pumps * ones,
         pump_share=ones / study.circulation.pumps_needed,

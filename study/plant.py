@@ -10,7 +10,7 @@ from study.distributions import Input
 from study.problems import first_problem, refuse
 from study.quantity import Quantity
 from study.reading import Section, default
-from study.winters import Days
+from study.winters import DESIGN_OUTDOOR, Days
 
 Units = Annotated[StrictInt, Field(ge=1, le=1000)]
 
@@ -61,9 +61,7 @@ class Building(Section):
         ]
         | None
     ) = None
-    design_outdoor_temperature: Annotated[
-        Input, Quantity("degC", ge=-60, le=40, description="outdoor temperature of the design load")
-    ]
+    design_outdoor_temperature: Annotated[Input, DESIGN_OUTDOOR]
     indoor_temperature: Annotated[Input, Quantity("degC", ge=0, le=40, description="indoor temperature to be kept")]
     balance_temperature: (
         Annotated[Input, Quantity("degC", ge=-20, le=40, description="outdoor temperature at which no heat is needed")]
@@ -221,7 +219,11 @@ class PeakHeating(Section):
 
 
 class HeatStorage(Section):
-    """A hot-water tank: the heat pumps fill it with what they have to spare."""
+    """A hot-water tank: the heat pumps fill it with what they have to spare.
+
+    Kept for last it gives when all else falls short; first, before peak heating, it saves that heating's energy, and is
+    empty more often when it is needed.
+    """
 
     volume: Annotated[Input, Quantity("m^3", ge=0, le=1e7, description="volume of the tank")]
     temperature_difference: Annotated[
@@ -231,6 +233,7 @@ class HeatStorage(Section):
     loss: Annotated[Input, Quantity("1/d", ge=0, le=1, description="share of the heat lost in a day")] = default(
         "1 %/d"
     )
+    priority: Literal["first", "last"] = "last"
 
 
 class Circulation(Section):

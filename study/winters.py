@@ -217,10 +217,14 @@ def recorded_winters(text: str) -> NDArray[np.float64]:
     return unpack(text)
 
 
+SURFACE = Quantity("degC", ge=-30, le=40, description="undisturbed ground temperature at the surface")
+DESIGN_OUTDOOR = Quantity("degC", ge=-60, le=40, description="outdoor temperature of the design load")
+
+
 class OfBuilding(Section):
     """What a climate says of the buildings in it."""
 
-    design_outdoor_temperature: Any = None
+    design_outdoor_temperature: Annotated[Input, DESIGN_OUTDOOR] | None = None
 
 
 class ClimateFile(Document):
@@ -229,7 +233,7 @@ class ClimateFile(Document):
     climate: Climate
     season: Days | None = None
     building: OfBuilding = OfBuilding()
-    surface_temperature: Any = None
+    surface_temperature: Annotated[Input, SURFACE] | None = None
 
 
 def built_in_climates() -> list[str]:
@@ -259,32 +263,42 @@ def with_climate(data: Mapping[Any, Any], *, label: str, folder: Path) -> dict[A
         When there is no such climate, or it is wrong.
     """
     study = dict(data)
-    own = study.get("climate")
+    own, names = study.get("climate"), built_in_climates()
     own = {"from": own} if isinstance(own, str) else own
-    if isinstance(own, dict) and isinstance(own.get("record"), dict):
+    if "climate" in study and not isinstance(own, dict):
+        raise ConfigError(f"{label}: climate: allowed: {', '.join(names)}, or a mapping, got {short(own)}")
+    if not isinstance(own, dict):
+        return study
+    if isinstance(own.get("record"), dict):
         study["climate"] = {**own, "record": _packed(study, label=label, folder=folder)}
         return study
-    if not isinstance(own, dict) or "from" not in own:
+    if "from" not in own:
         return study
     own = dict(own)
     name = own.pop("from")
-    names = built_in_climates()
     if isinstance(name, str) and name in names:
         with resources.as_file(resources.files("study").joinpath("climates", f"{name}.yaml")) as path:
             given = read_yaml(path)
     elif isinstance(name, str) and name.endswith((".yaml", ".yml")):
-        path = folder / name
+        path = beside(folder, name, label=f"{label}: climate.from")
         given = read_yaml(path)
-        validate(ClimateFile, given, label=str(path))
+        validate(ClimateFile, given, label=str(path), folder=folder)
     else:
         raise ConfigError(f"{label}: climate.from: allowed: {', '.join(names)}, or a .yaml file, got {short(name)}")
     study["climate"] = {**given["climate"], **own}
     for key in ("season", "surface_temperature"):
-        if key in given:
+        if given.get(key) is not None:
             study.setdefault(key, given[key])
     if isinstance(building := study.get("building"), dict):
         study["building"] = {**given.get("building", {}), **building}
     return study
+
+
+def beside(folder: Path, name: str, *, label: str) -> Path:
+    """Path of a file that a study names; ConfigError when it does not lie beside the study or in a folder there."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ConfigError(f"{label}: allowed: a file beside the study, got {short(name)}")
+    return folder / name
 
 
 def _packed(study: Mapping[Any, Any], *, label: str, folder: Path) -> str:
@@ -295,15 +309,14 @@ def _packed(study: Mapping[Any, Any], *, label: str, folder: Path) -> str:
     given = study["climate"]
     record = validate(RecordFile, given["record"], label=f"{label}: climate.record")
     season = validate(Days, study.get("season") or {}, label=f"{label}: season")
-    if Path(record.file).is_absolute() or ".." in Path(record.file).parts:
-        raise ConfigError(f"{label}: climate.record.file: allowed: a file beside the study, got {short(record.file)}")
-    series = read_weather(folder / record.file, column=record.column, unit=record.unit, utc_offset=record.utc_offset)
+    path = beside(folder, record.file, label=f"{label}: climate.record.file")
+    series = read_weather(path, column=record.column, unit=record.unit, utc_offset=record.utc_offset)
     found = weather_record(
         series,
         first_day=season.first_day,
         days=season.days,
         resample="blocks" if given.get("resample") == "blocks" else "winters",
         detrend=record.detrend,
-        file=record.file,
+        file=str(path),
     )
     return pack(found.temperature)

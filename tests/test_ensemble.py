@@ -428,6 +428,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another's store": (edit(lambda m: m.update(attributes={"title": "sea ice"})), "not an ensemble of hotland"),
     "format in words": (edit(lambda m: m["attributes"].update(hotland_format="one")), "not an ensemble of hotland"),
     "newer format": (edit(lambda m: m["attributes"].update(hotland_format=FORMAT + 1)), "newer hotland"),
+    "older format": (edit(lambda m: m["attributes"].update(hotland_format=FORMAT - 1)), "run the study again"),
     "no block size": (edit(lambda m: m["attributes"].pop("block_size")), "damaged"),
     "no consolidated metadata": (edit(lambda m: m.pop("consolidated_metadata")), "damaged"),
     "half a variable": (edit(lambda m: m["consolidated_metadata"]["metadata"]["status"].pop("shape")), "damaged"),
