@@ -20,7 +20,10 @@ from study.figures import (
     GREY,
     ORANGE,
     carbon_reduction_exceedance,
+    probability_of_frequency,
+    reliability_by_winter,
     temperature_along_well,
+    unmet_against_severity,
     unmet_heat_by_winter,
 )
 from study.reading import validate
@@ -40,6 +43,17 @@ def draw_study(store: str, target: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     carbon_reduction_exceedance(dataset, left)
     unmet_heat_by_winter(dataset, right)
+    _save(figure, target)
+
+
+def draw_reliability(store: str, target: Path) -> None:
+    """How often winters are short, how sure that is, over the wells' life, and what the cold has to do with it."""
+    dataset = study.open_ensemble(store)
+    figure, ((frequency, cold), (chance, hours)) = plt.subplots(2, 2, figsize=(11, 8.4), layout="constrained")
+    probability_of_frequency(dataset, frequency)
+    unmet_against_severity(dataset.isel(sample=slice(512)), cold)  # more points would cover the bands
+    reliability_by_winter(dataset, chance)
+    reliability_by_winter(dataset, hours, "unmet_hours")
     _save(figure, target)
 
 
@@ -96,6 +110,7 @@ def _save(figure: plt.Figure, target: Path) -> None:
 
 def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs") -> None:
     draw_study(store, Path(folder) / "shenyang.png")
+    draw_reliability(store, Path(folder) / "reliability.png")
     draw_well(Path(folder) / "well.png")
 
 

@@ -256,7 +256,7 @@ def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maxi
         Heat on offer for the whole field, W, (lane,).
     maximum_inlet
         The wells get no water warmer than this, °C, (lane,): then they take less than is on offer, or nothing, and
-        their pumps are off.
+        rest as in `summer_rest`.
 
     Returns
     -------
@@ -270,6 +270,8 @@ def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maxi
     for node in range(nodes):
         recall(steps.decay, wells.weight[at[node]], state.memory[node], wells.column.undisturbed[node], rest[node])
     sweep_up(c, segment, rest, state.down, state.up, source, offset)
+    rested = State(*(value.copy() for value in state))
+    rock_at_rest = summer_rest(rested, wells, steps)
     settled = offset[0] / (1.0 - c.slope[0])  # water that gives and takes nothing
     inlet = settled + power / (wells.number * wells.flow * (1.0 - c.slope[0]))
     inlet = np.maximum(settled, np.minimum(inlet, maximum_inlet))
@@ -280,8 +282,13 @@ def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maxi
     head = (length * (state.up - state.down)).sum(axis=0)
     pressure = np.maximum(0.0, wells.friction - wells.buoyancy * head)
     taken = wells.flow * (1.0 - c.slope[0]) * (inlet - settled)
-    pump = wells.volume_flow * pressure / wells.pump_efficiency * (taken > 0.0)
-    return taken, (length * flux).sum(axis=0), pump
+    pump, rock = wells.volume_flow * pressure / wells.pump_efficiency, (length * flux).sum(axis=0)
+    idle = ~(taken > 0.0)  # nobody would circulate
+    for mine, resting in zip(state, rested, strict=True):
+        mine[..., idle] = resting[..., idle]
+    for value in (state.deviation, state.mass_deviation):
+        value[:] = 0.0
+    return np.where(idle, 0.0, taken), np.where(idle, rock_at_rest, rock), np.where(idle, 0.0, pump)
 
 
 def summer_rest(state: State, wells: Wells, steps: Steps) -> Array:

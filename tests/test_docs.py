@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -17,8 +18,10 @@ from study import figures
 from study.cli import main
 from study.config import load_study, load_well_case
 from study.distributions import Input
+from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.quantity import Quantity
 from study.well import run_well_case
+from study.winters import built_in_climates
 from tests.conftest import ROOT, SMOKE
 
 README = (ROOT / "README.md").read_text()
@@ -29,13 +32,26 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_commands_and_snippet_of_the_readme(
+def write_weather(folder: Path, *, winters: int) -> None:
+    """The files that the pages speak of: `weather.csv`, winters of invented hours, and a climate, `mine.yaml`."""
+    times = pd.date_range("2001-07-01", f"{2001 + winters}-06-30 23:00", freq="h")
+    random = np.random.default_rng(1)
+    days = np.convolve(random.normal(0, 3, len(times) // 24 + 3), [1, 0.7, 0.4, 0.2], mode="valid")
+    year = 8 - 17 * np.cos(2 * np.pi * (times.day_of_year.to_numpy() - 20) / 365)
+    day = 4 * np.cos(2 * np.pi * (times.hour.to_numpy() - 15) / 24)
+    table = pd.DataFrame({"time": times.strftime("%Y-%m-%dT%H:%M"), "temperature": year + day + days.repeat(24)})
+    table.round(1).to_csv(folder / "weather.csv", index=False)
+    shutil.copy(ROOT / "study" / "climates" / "harbin.yaml", folder / "mine.yaml")
+
+
+def test_commands_and_snippet_of_the_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     shutil.copytree(ROOT / "tests" / "wells", tmp_path / "tests" / "wells")
+    write_weather(tmp_path, winters=3)
     monkeypatch.chdir(tmp_path)
-    lines = [line for block in blocks(README, "sh") for line in block.splitlines()]
+    lines = [line for page in (README, STUDY_FILE) for block in blocks(page, "sh") for line in block.splitlines()]
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     ran = 0
     for command, *arguments in map(shlex.split, lines):
@@ -49,11 +65,31 @@ def test_commands_and_snippet_of_the_readme(
         assert not end.value.code, capsys.readouterr().err
         assert capsys.readouterr().out
         ran += 1
-    assert ran >= 4
+    assert ran >= 6
+    yaml = YAML(typ="safe")
+    yaml.dump(yaml.load(SMOKE.read_text()) | {"climate": {"from": "mine.yaml"}}, tmp_path / "study.yaml")
+    assert load_study(tmp_path / "study.yaml").climate.site == "weather"
+    assert (tmp_path / "fit.png").stat().st_size > 10_000
     (snippet,) = blocks(README, "python")
     scope: dict[str, object] = {}
     exec(snippet, scope)
     assert dict(scope["dataset"].sizes) == {"sample": 32, "winter": 2}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("city", built_in_climates())
+def test_one_line_moves_the_shenyang_study(tmp_path: Path, city: str) -> None:
+    assert city in README.lower()
+    assert f"`{city}`" in STUDY_FILE
+    given = YAML(typ="safe").load(ROOT / "study" / "climates" / f"{city}.yaml")
+    text = (ROOT / "configs" / "shenyang.yaml").read_text()
+    assert text.count("\nclimate: shenyang") == 1
+    path = tmp_path / "moved.yaml"
+    path.write_text(text.replace("\nclimate: shenyang", f"\nclimate: {city}"))
+    study = load_study(path)
+    assert study.climate.site == given["climate"]["site"]
+    assert study.season.start == given["season"]["start"]
+    design = study.building.design_outdoor_temperature
+    assert f"{design.value} degC" == given["building"]["design_outdoor_temperature"]["value"]
 
 
 def test_links_lead_somewhere() -> None:
@@ -81,6 +117,16 @@ def test_the_well_case_of_the_docs_runs(tmp_path: Path) -> None:
     assert float(found["heat_rate"][3]) == pytest.approx(300.0)
 
 
+def together(block: str) -> list[dict[str, Any]]:
+    """The keys of a block, as one study says them; a key that comes again begins another study."""
+    found: list[dict[str, Any]] = [{}]
+    for part in re.split(r"^(?=\w)", block, flags=re.MULTILINE)[1:]:
+        ((key, value),) = YAML(typ="safe").load(part).items()
+        found += [{}] if key in found[-1] else []
+        found[-1][key] = value
+    return found
+
+
 def merged(whole: Any, part: Any) -> Any:
     """A study's section with what a fragment says of it."""
     return (
@@ -93,12 +139,23 @@ def merged(whole: Any, part: Any) -> Any:
 @pytest.mark.parametrize("block", blocks(STUDY_FILE, "yaml")[1:])
 def test_the_fragments_of_the_page_fit_into_a_study(tmp_path: Path, block: str) -> None:
     yaml = YAML(typ="safe")
-    for key, value in yaml.load(block).items():
+    if "climate:" in block:
+        write_weather(tmp_path, winters=20)
+    for keys in together(block):
         whole = yaml.load(SMOKE.read_text())
-        whole[key] = merged(whole[key], value) if key in ("well", "rock") else value
+        for key, value in keys.items():
+            whole[key] = merged(whole[key], value) if key in ("well", "rock", "heat_pump") else value
         path = tmp_path / "study.yaml"
         yaml.dump(whole, path)
         assert load_study(path)
+
+
+def test_every_variable_is_on_its_page() -> None:
+    """Terms and parts of what is named are not named one by one, nor the coordinate."""
+    text = (ROOT / "docs" / "ensemble.md").read_text()
+    for name in {*VARIABLES, *SAMPLE_VARIABLES} - {"sample"}:
+        if not name.startswith(("carbon_", "electricity_")) and "_temperature_" not in name.replace("loop_", ""):
+            assert f"`{name}`" in text, name
 
 
 def test_the_table_of_keys_is_that_of_the_schema() -> None:
@@ -130,4 +187,8 @@ def test_pictures_show_the_ensemble(tmp_path: Path) -> None:
     for axes in (left, right):
         assert "(" in axes.get_xlabel() or "winter" in axes.get_xlabel()
         assert "(" in axes.get_ylabel()
+    runpy.run_path(str(ROOT / "docs" / "pictures.py"))["draw_reliability"](
+        str(tmp_path / "smoke.zarr"), tmp_path / "reliability.png"
+    )
+    assert (tmp_path / "reliability.png").stat().st_size > 10_000
     plt.close("all")

@@ -139,6 +139,7 @@ def plant(*, lanes: int = 1, **changes: Any) -> Supply:
         "tank_capacity": 0.0,
         "tank_power": 0.0,
         "tank_keep": 1.0,
+        "tank_first": 1.0,
         "transport": 1.0 / 50.0,
         "pumps": 1.0,
         "pump_share": 1.0,

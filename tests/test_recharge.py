@@ -235,10 +235,6 @@ def test_as_the_rock_warms_it_takes_less_of_water_no_warmer_than_allowed() -> No
     assert np.all(rock[1:] < 0.0)
 
 
-IDLE = "a field that takes nothing goes on circulating, and its pumps running"
-
-
-@pytest.mark.xfail(strict=True, reason=IDLE)
 @pytest.mark.parametrize(("power", "warmest"), [(0.0, 90.0), (2e6, -50.0)])
 def test_a_field_that_takes_nothing_rests(power: float, warmest: float) -> None:
     field, state = tired()
@@ -250,7 +246,6 @@ def test_a_field_that_takes_nothing_rests(power: float, warmest: float) -> None:
     np.testing.assert_array_equal(found, [np.zeros(8), rock, np.zeros(8)])
 
 
-@pytest.mark.xfail(strict=True, reason="only a rest warms the building")
 def test_a_building_that_was_cold_is_warm_after_a_recharge() -> None:
     """As after a rest: where a recharge takes all summer, there is no rest."""
     field, state = tired()
@@ -357,7 +352,6 @@ def test_cooler_water_puts_in_less_and_more_as_the_field_is_drawn_down(half: flo
     assert (cooler["heat_recharged"] > -1e-9).all()
 
 
-@pytest.mark.xfail(strict=True, reason=IDLE)
 def test_no_heat_on_offer_is_no_recharge(drawn_down: dict[str, Any]) -> None:
     nothing = values(recharged(0.0))
     np.testing.assert_array_equal(nothing["heat_recharged"], 0.0)

@@ -22,12 +22,12 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 SMOKE = load_study(CONFIGS / "smoke.yaml")
 SHENYANG = variant(load_study(CONFIGS / "shenyang.yaml"), {"winters": 3})
 FREE = variant(SHENYANG, {"correlations": []})  # any of its inputs may be made constant
-GAS = {"kind": "gas", "share_of_design_load": 0.6, "efficiency": 0.9, "emission_factor": "0.202 t/MWh"}
+GAS = {"kind": "gas", "units": 4, "share_of_design_load": 0.6, "efficiency": 0.9, "emission_factor": "0.202 t/MWh"}
 STUDIES = {
     "smoke": SMOKE,
     "shenyang": SHENYANG,
     "gas": variant(SHENYANG, {"peak_heating": GAS}),
-    "none": variant(SHENYANG, {"peak_heating": {"kind": "none"}}),
+    "none": variant(SHENYANG, {"peak_heating": {"kind": "none"}, "outages.peak_heating": None}),
     "inner_down": variant(SHENYANG, {"well.flow_direction": "inner_down"}),
     "no heat pump": variant(SHENYANG, {"heat_pump.share_of_design_load": 0}),
     "one winter": variant(SMOKE, {"winters": 1}),
@@ -358,6 +358,8 @@ def test_what_must_help_never_harms(name: str) -> None:
     key, worse, better = BETTER[name]
     small = variant(FREE, {"peak_heating.share_of_design_load": 0.2})
     before, after = (values(variant(small, {key: value}))["heating_reliability"] for value in (worse, better))
+    if name == "lower inlet limit":  # colder ground later, where the machines can do less: better over the life
+        before, after = before.mean(axis=1), after.mean(axis=1)
     assert (after >= before - 1e-12).all()
     assert (after > before + 1e-6).any()
 
