@@ -1,4 +1,4 @@
-"""Pictures of an ensemble: each a function from a Dataset to Axes. Colours are those of Okabe and Ito (2008), which
+"""Pictures of an ensemble: each a function from a Dataset to Axes; and of a climate fitted to a file. Colours are those of Okabe and Ito (2008), which
 colour-blind readers can tell apart."""
 
 import calendar
@@ -87,7 +87,7 @@ def probability_of_frequency(dataset: xr.Dataset, axes: Axes, variable: str = "u
     axes.axhline(100 / RETURN_PERIOD, color=GREY, linestyle=":")
     axes.annotate(
         f"one winter in {RETURN_PERIOD}",
-        (1, 100 / RETURN_PERIOD),
+        (0.68, 100 / RETURN_PERIOD),
         xycoords=("axes fraction", "data"),
         xytext=(-4, 3),
         textcoords="offset points",
