@@ -1,5 +1,5 @@
-"""Pictures of an ensemble: each a function from a Dataset to Axes; and of a climate fitted to a file. Colours are those of Okabe and Ito (2008), which
-colour-blind readers can tell apart."""
+"""Pictures of an ensemble, each a function from a Dataset to Axes, and of a climate fitted to a file. Colours are those
+of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 
 import calendar
 import json
