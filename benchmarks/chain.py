@@ -74,7 +74,7 @@ SUMS = (
 
 
 def climate() -> weather.Season:
-    """The climate of `configs/shenyang.yaml`."""
+    """A climate like that of Shenyang."""
     return weather.season(
         monthly_temperature=np.array([-10.66, -6.17, 1.54, 10.46, 17.28, 21.9, 24.9, 23.76, 17.23, 9.89, 1.3, -7.67]),
         daily_standard_deviation=np.array([5.5, 5.1, 4.4, 3.5, 2.7, 2.3, 2.3, 2.7, 3.4, 4.3, 5.1, 5.5]),
