@@ -6,12 +6,14 @@ import chain
 import exact
 import numpy as np
 from finite_volumes import CONDUCTIVITIES, DAYS, HEAT, Array, base_case
+from numba import njit
 
-from kernels import LANES, weather
+from kernels import LANES, season, weather
 from kernels.building import OCCUPIED, response
+from kernels.coaxial import Counterflow
 from kernels.ground import HOUR, HOURLY, Surroundings
 from kernels.operation import Circuit, State, Wells, heating_season, prepare_steps, summer_rest, undisturbed_state
-from kernels.season import DAY, FAST, GROUPS, MODES, Heater, Plant, Season, Winter
+from kernels.season import DAY, FAST, GROUPS, MODES, WIDTH, Heater, Plant, Records, Season, Winter
 from kernels.well import Column
 from study.simulation import CELLS, RESTS
 
@@ -103,6 +105,45 @@ def constant_load(field: Wells, *, hours: int) -> Callable[[State], Season]:
     return lambda state: season_of(state, of, CAPPED, outdoor)
 
 
+@njit(error_model="numpy", fastmath={"contract"})
+def _hours(hours, heat, flow, records, at, decay, weight, memory, undisturbed):  # type: ignore[no-untyped-def]
+    """`kernels.season.run_hours` with the same heat every hour where that asks the plant."""
+    cell, segment, of_flow, well = records.cell, records.segment, records.flow, records.well
+    for hour in range(hours):
+        if hour % DAY == 0:
+            season.begin_day(cell, at, decay, weight, memory, undisturbed)
+        well[season.BELOW * WIDTH : (season.BELOW + 1) * WIDTH] = 0.0
+        for k in range(len(cell) - 1, -1, -1):
+            season.cell_up(cell, segment, of_flow, well, k, at[k])
+        for i in range(WIDTH):
+            offset, ratio = cell[0, season.OFFSET * WIDTH + i], of_flow[0, season.SLOPE * WIDTH + i]
+            well[season.PASSING * WIDTH + i] = (offset - heat / flow[i]) / (1.0 - ratio)
+            well[season.AT_WORK * WIDTH + i] = 1.0
+        inlet = well[season.PASSING * WIDTH : (season.PASSING + 1) * WIDTH].copy() if hour == hours - 1 else flow
+        for k in range(len(cell)):
+            season.cell_down(cell, segment, of_flow, well, decay, k, at[k])
+        if hour % DAY == DAY - 1:
+            season.end_day(cell, decay, memory)
+    return inlet
+
+
+def constant_heat(field: Wells, *, hours: int) -> Array:
+    """Outlet after so many hours in which undisturbed wells give HEAT each, without any plant, °C, (lane,)."""
+    steps, outlet = prepare_steps(field, HOUR, daily=True), []
+    for first in range(0, LANES, WIDTH):
+        these = slice(first, first + WIDTH)
+        weight, undisturbed = field.weight[..., these].copy(), field.column.undisturbed[:, these].copy()
+        memory = np.zeros((len(undisturbed), weight[0].size))
+        counterflow = Counterflow(*(each[..., these] for each in steps.counterflow))
+        records = Records.of(counterflow, steps.decay, weight, 0.5 * field.column.length[..., these])
+        rows = records.cell.reshape(len(records.cell), -1, WIDTH)
+        rows[:, season.WATER : season.WATER + 4] = np.repeat(undisturbed, 2, axis=0).reshape(len(rows), 4, WIDTH)
+        flow = field.flow[these].copy()
+        around = (field.column.segment, steps.decay, weight.reshape(len(weight), -1), memory, undisturbed)
+        outlet.append(_hours(hours, HEAT, flow, records, *around) + HEAT / flow)
+    return np.concatenate(outlet)
+
+
 def outlets(*, annulus_down: bool) -> dict[float, Array]:
     """Outlet at DAYS of constant load, °C, (time,), by conductivity of the rock.
 
@@ -138,14 +179,14 @@ def run_chain(*, winters: int) -> Array:
 
 
 def operations() -> float:
-    """Additions, multiplications and divisions in a well-hour of `kernels.season`, counted by hand in its source.
+    """Additions, multiplications and divisions in a well-hour of `constant_heat`, counted by hand in the source.
 
     A multiply-add counts as two. For each cell `cell_up`, `cell_down` with its two nodes, and a day's share of
-    `begin_day` and `end_day`; the plant and `close_hour` once.
+    `begin_day` and `end_day`; the inlet once.
     """
     slow = MODES - FAST
     up = 4 * 3 + 9
-    down = 2 + 4 * 11 + 3 + 2 * (13 + 5 * FAST) + 4
+    down = 2 + 4 * 11 + 3 + 2 * (14 + 5 * FAST) + 4
     day = 2 * (4 * slow + 2 + 3 * FAST) + 2 * (1 + 3 * slow)
-    plant, close = 64, 8
-    return CELLS * (up + down + day / DAY) + plant + close
+    inlet = 4
+    return CELLS * (up + down + day / DAY) + inlet
