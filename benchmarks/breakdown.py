@@ -80,7 +80,7 @@ def _plant(rounds, cell, flow, well, fixed, totals, winter):  # type: ignore[no-
         at = hour % season.DAY
         if at == 0:
             season.load_day(winter, hour % len(winter.outdoor), 0, today)
-        season.run_heat_pumps(cell, flow, well, today[at], fixed, totals)
+        season.run_heat_pumps(cell, flow, well, today[at], fixed, totals, 1)
         season.run_heaters(well, today[at], fixed, totals)
         season.count_hour(well, today[at], fixed, totals, 1)
         season.close_hour(well, fixed, totals)
@@ -116,7 +116,7 @@ def parts_of_hour(study: Study, rounds: int = 24 * 500) -> dict[str, float]:
     memory = undisturbed_state(wells).memory[..., these].reshape(len(undisturbed), -1)
     weight = weight.reshape(len(weight), -1)
     circuit = life.circuit
-    rows = [*circuit.plant, *circuit.thermal.reshape(-1, LANES), *circuit.peak, *circuit.reserve, *field_of(wells)]
+    rows = [*circuit.plant, *np.ones((16, LANES)), *circuit.peak, *circuit.reserve, *field_of(wells)]
     fixed, totals = np.stack(rows)[:, these].ravel(), np.zeros(len(season.Season._fields) * WIDTH)
     outdoor = np.random.default_rng(1).normal(-5.0, 8.0, (24 * 151, WIDTH))
     winter = season.Winter(

@@ -61,7 +61,9 @@ def circuit(field: Wells, plant: chain.Plant) -> Circuit:
     one, none = np.ones(LANES), np.zeros(LANES)
     given = {
         "hot_water": 0.0,
+        "indoor": 18.0,
         "comfort": 18.0,
+        "reheat": 0.0,
         "unit_capacity": plant.capacity,
         "units": 1.0,
         **dict.fromkeys(("source_slope", "rated_source", "supply_slope", "rated_supply", "degradation"), 0.0),

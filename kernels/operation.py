@@ -185,7 +185,8 @@ def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
     """
     wells, steps = circuit.wells[-1], circuit.steps[-1]
     column, lanes = wells.column, winter.outdoor.shape[1]
-    still = [*circuit.plant, *circuit.thermal.reshape(-1, lanes), *circuit.peak, *circuit.reserve]
+    thermal = np.concatenate([circuit.thermal, circuit.thermal[:, :2] / circuit.thermal[:, 4:5]], axis=1)
+    still = [*circuit.plant, *thermal.reshape(-1, lanes), *circuit.peak, *circuit.reserve]
     fields = [np.stack(field_of(each)) for each in circuit.wells]
     totals = np.zeros((len(Season._fields), lanes))
     totals[[SUM.inlet_min, SUM.outdoor_min, SUM.indoor_min]] = np.inf

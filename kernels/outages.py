@@ -46,7 +46,8 @@ def working_units(seed, samples, winter, group, number, time_to_failure, time_to
     number
         Units installed, whole numbers up to 32,767, (lane,).
     time_to_failure, time_to_repair
-        Means, h, above 0, (lane,); no outages where `time_to_failure` is infinite.
+        Means, h, above 0, (lane,); no outages where `time_to_failure` is infinite, nor where either makes no
+        sense.
     summer_maintenance
         Whether all units work when a season starts. Otherwise they start in the stationary state, whatever they were
         at the end of the last season: after a summer of t that is right but for exp(−t/MTTF − t/MTTR), nothing where
@@ -59,7 +60,7 @@ def working_units(seed, samples, winter, group, number, time_to_failure, time_to
         for i in range(len(samples)):
             out[hour, i] = number[i]
     for i in range(len(samples)):
-        if not time_to_failure[i] < np.inf:
+        if not (0.0 < time_to_failure[i] < np.inf and time_to_repair[i] > 0.0):
             continue
         # A unit started in its stationary state has failed with probability 1 − A, and otherwise lasts an exponential
         # time: the time to failure of a new one less this head start, or at once where that is below zero.

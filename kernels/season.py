@@ -46,10 +46,10 @@ SEGMENT_ROWS = FADING + FAST
 CARRY, PICK, SLOPE = 0, 1, 5
 FLOW_ROWS = 6
 # rows of the well: A below the cell; water going down past it; heat from rock and walls; ∫ (up - down) dz; share of the
-# wells at work; of the plant: supply temperature, heat that is still missing; of the day: whether the inlet limit held
-# heat back, coldest inlet, slowest pace that the next day may have
-BELOW, PASSING, ROCK, HEAD, AT_WORK, SUPPLY, MISSING, HELD, COLDEST, FLOOR = range(10)
-WELL_ROWS = 10
+# wells at work; of the plant: supply temperature, heat asked for to catch up, heat that is still missing; of the day:
+# whether the inlet limit held heat back, coldest inlet, slowest pace that the next day may have
+BELOW, PASSING, ROCK, HEAD, AT_WORK, SUPPLY, CATCH_UP, MISSING, HELD, COLDEST, FLOOR = range(11)
+WELL_ROWS = 11
 GROUPS = 5  # of units (`kernels.outages`)
 # rows of an hour's record: outdoor temperature, demand, indoor temperature of the reference, units of each kind at work
 AIR, DEMAND, INDOOR, WORKING = range(4)
@@ -80,7 +80,8 @@ class Heater(NamedTuple):
 class Plant(NamedTuple):
     """What a winter's hours need to know of building and plant, all (lane,).
 
-    `hot_water` W and `comfort` °C of the building; `balance` °C, `supply_mild` °C and `supply_rise` of the heating
+    `hot_water` W, set temperature `indoor` and `comfort` °C of the building, and `reheat`, the heat that it asks for at
+    most to catch up, W; `balance` °C, `supply_mild` °C and `supply_rise` of the heating
     curve; heat pumps as in `kernels.plant.heat_pump`, `unit_capacity` (W) of each, `units` as installed; the tank's
     `tank_capacity` Wh, `tank_power` W, `tank_keep`, the share of its heat left after an hour, and `tank_first`, 1
     where it comes before peak heating and 0 where it comes last; `transport`,
@@ -89,7 +90,9 @@ class Plant(NamedTuple):
     """
 
     hot_water: Array
+    indoor: Array
     comfort: Array
+    reheat: Array
     balance: Array
     supply_mild: Array
     supply_rise: Array
@@ -130,10 +133,10 @@ class Field(NamedTuple):
 class Season(NamedTuple):
     """Sums and extremes of one heating season, all (lane,): powers W, energies Wh, temperatures °C.
 
-    `peak_purchased` and `reserve_purchased` are fuel or electricity. `spell` is how many hours heat has been short
-    without a break, until now. `deviation` and `mass_deviation` are how far the rooms and the mass of the building are
-    below what they would be had no heat been short, K, now; `tank` is the heat stored now (none when the season
-    starts), `tank_lost` what it lost.
+    `heat_demand` holds what rooms caught up with; `peak_purchased` and `reserve_purchased` are fuel or electricity.
+    `spell` is how many hours heat has been short without a break, until now. `deviation` and `mass_deviation` are how
+    far the rooms and the mass of the building are below what they would be had no heat been short, K, now; `tank` is
+    the heat stored now (none when the season starts), `tank_lost` what it lost.
     `well_heat`, `rock_heat` (of rock and walls) and `rock_heat_gross` (the sum of its magnitudes, to judge balances by)
     are those of one well at work.
     """
@@ -204,7 +207,7 @@ SUM, PLANT, FIELD, HEATER = (_rows(fields) for fields in (Season, Plant, Field, 
 # where they begin in the record of all that is fixed: plant, the building's two steps (`kernels.building`), peak
 # heating, reserve heating, wells
 THERMAL = len(Plant._fields)
-PEAK = THERMAL + 12
+PEAK = THERMAL + 16
 RESERVE = PEAK + len(Heater._fields)
 OF_FIELD = RESERVE + len(Heater._fields)
 
@@ -389,9 +392,11 @@ def end_day(cell, decay, memory):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
-def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
+def run_heat_pumps(c, f, w, h, p, t, occupied):  # type: ignore[no-untyped-def]
     """One hour of heat pumps and tank: they choose the wells' inlet.
 
+    Rooms colder than they would be had no heat been short ask for what warms them up within the hour, as far as
+    `reheat` goes; that comes after the demand, and what of it is missing is not unmet.
     The heat pumps fill the tank with what they have to spare; it gives here if it comes before peak heating.
 
     Parameters
@@ -403,8 +408,14 @@ def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
     t
         Rows of `Season`, (row · WIDTH,): updated.
     """
+    thermal = THERMAL + (8 if occupied else 0)
     for i in range(WIDTH):
-        demand = h[DEMAND * WIDTH + i]
+        colder = (
+            p[(thermal + 6) * WIDTH + i] * t[SUM.deviation * WIDTH + i]
+            + p[(thermal + 7) * WIDTH + i] * t[SUM.mass_deviation * WIDTH + i]
+        )
+        demand, catch_up = h[DEMAND * WIDTH + i], min(p[PLANT.reheat * WIDTH + i], max(0.0, colder))
+        asked = demand + catch_up
         supply = supply_temperature(
             h[AIR * WIDTH + i],
             p[PLANT.balance * WIDTH + i],
@@ -419,7 +430,7 @@ def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
         offset, ratio = c[0, OFFSET * WIDTH + i], f[0, SLOPE * WIDTH + i]
         flow = p[(OF_FIELD + FIELD.flow) * WIDTH + i]
         heat, work, cold, limited = heat_pump(
-            (demand + room) if wells > 0.0 else 0.0,  # without any well, water that gives and takes nothing
+            (asked + room) if wells > 0.0 else 0.0,  # without any well, water that gives and takes nothing
             supply,
             offset,
             ratio,
@@ -436,13 +447,14 @@ def run_heat_pumps(c, f, w, h, p, t):  # type: ignore[no-untyped-def]
             p[PLANT.degradation * WIDTH + i],
         )
         warm = offset + ratio * cold
-        missing, before_peak = max(0.0, demand - heat), p[PLANT.tank_first * WIDTH + i]
-        stored, _, discharged, lost = tank(stored, max(0.0, heat - demand) - before_peak * missing, power, keep)
+        missing, before_peak = max(0.0, asked - heat), p[PLANT.tank_first * WIDTH + i]
+        stored, _, discharged, lost = tank(stored, max(0.0, heat - asked) - before_peak * missing, power, keep)
         w[PASSING * WIDTH + i] = cold
         w[ROCK * WIDTH + i] = 0.0
         w[HEAD * WIDTH + i] = 0.0
         w[AT_WORK * WIDTH + i] = wells * p[(OF_FIELD + FIELD.share_of_one) * WIDTH + i]
         w[SUPPLY * WIDTH + i] = supply
+        w[CATCH_UP * WIDTH + i] = catch_up
         w[HELD * WIDTH + i] = max(w[HELD * WIDTH + i], 1.0 if limited and heat < demand else 0.0)
         w[COLDEST * WIDTH + i] = min(w[COLDEST * WIDTH + i], cold)
         w[MISSING * WIDTH + i] = missing - discharged
@@ -490,7 +502,8 @@ def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
         )
         missing = missing - peak - reserve
         stored, power = t[SUM.tank * WIDTH + i], p[PLANT.tank_power * WIDTH + i]
-        given = min(missing, (1.0 - p[PLANT.tank_first * WIDTH + i]) * min(stored, power))
+        unmet = max(0.0, missing - w[CATCH_UP * WIDTH + i])
+        given = min(unmet, (1.0 - p[PLANT.tank_first * WIDTH + i]) * min(stored, power))
         w[MISSING * WIDTH + i] = missing - given
         t[SUM.tank * WIDTH + i] = stored - given
         t[SUM.heat_peak * WIDTH + i] += peak
@@ -502,12 +515,14 @@ def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def count_hour(w, h, p, t, occupied):  # type: ignore[no-untyped-def]
     """The same hour as the building feels it; hot water is served before the rooms. Arguments as before."""
-    thermal = THERMAL + (6 if occupied else 0)
+    thermal = THERMAL + (8 if occupied else 0)
     for i in range(WIDTH):
-        air, demand, unmet = h[AIR * WIDTH + i], h[DEMAND * WIDTH + i], w[MISSING * WIDTH + i]
+        air, demand, catch_up = h[AIR * WIDTH + i], h[DEMAND * WIDTH + i], w[CATCH_UP * WIDTH + i]
+        unmet = max(0.0, w[MISSING * WIDTH + i] - catch_up)
+        caught_up = max(0.0, catch_up - w[MISSING * WIDTH + i])
         short = unmet > UNMET * demand
         spell = t[SUM.spell * WIDTH + i] + 1.0 if short else 0.0
-        of_rooms = min(unmet, max(0.0, demand - p[PLANT.hot_water * WIDTH + i]))
+        of_rooms = min(unmet, max(0.0, demand - p[PLANT.hot_water * WIDTH + i])) - caught_up
         rooms, mass = t[SUM.deviation * WIDTH + i], t[SUM.mass_deviation * WIDTH + i]
         deviation = (
             p[thermal * WIDTH + i] * rooms
@@ -520,7 +535,8 @@ def count_hour(w, h, p, t, occupied):  # type: ignore[no-untyped-def]
             + p[(thermal + 5) * WIDTH + i] * of_rooms
         )
         indoor = h[INDOOR * WIDTH + i]
-        below = deviation - max(0.0, indoor - p[PLANT.comfort * WIDTH + i])
+        asked_for = min(p[PLANT.comfort * WIDTH + i], p[PLANT.indoor * WIDTH + i] if occupied else indoor)
+        below = asked_for - (indoor - deviation)
         all_work = (
             h[(WORKING + WELLS) * WIDTH + i] >= p[(OF_FIELD + FIELD.number) * WIDTH + i]
             and h[(WORKING + PUMPS) * WIDTH + i] >= p[PLANT.pumps * WIDTH + i]
@@ -528,9 +544,9 @@ def count_hour(w, h, p, t, occupied):  # type: ignore[no-untyped-def]
             and h[(WORKING + PEAK_HEATING) * WIDTH + i] >= p[(PEAK + HEATER.units) * WIDTH + i]
             and h[(WORKING + RESERVE_HEATING) * WIDTH + i] >= p[(RESERVE + HEATER.units) * WIDTH + i]
         )
-        t[SUM.heat_demand * WIDTH + i] += demand
+        t[SUM.heat_demand * WIDTH + i] += demand + caught_up
         t[SUM.heat_unmet * WIDTH + i] += unmet
-        t[SUM.circulation * WIDTH + i] += (demand - unmet) * p[PLANT.transport * WIDTH + i]
+        t[SUM.circulation * WIDTH + i] += (demand + caught_up - unmet) * p[PLANT.transport * WIDTH + i]
         t[SUM.unmet_hours * WIDTH + i] += 1.0 if short else 0.0
         t[SUM.shortfalls * WIDTH + i] += 1.0 if spell == 1.0 else 0.0
         t[SUM.spell * WIDTH + i] = spell
@@ -630,7 +646,7 @@ def run_hours(records, at, decay, weight, memory, undisturbed, fixed, totals, wi
         well[BELOW * WIDTH : (BELOW + 1) * WIDTH] = 0.0
         for k in range(len(cell) - 1, -1, -1):
             cell_up(cell, segment, flow, well, k, at[k])
-        run_heat_pumps(cell, flow, well, today[hour % DAY], fixed, totals)
+        run_heat_pumps(cell, flow, well, today[hour % DAY], fixed, totals, winter.occupied[hour])
         run_heaters(well, today[hour % DAY], fixed, totals)
         count_hour(well, today[hour % DAY], fixed, totals, winter.occupied[hour])
         for k in range(len(cell)):

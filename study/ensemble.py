@@ -94,7 +94,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "carbon_refrigerant": _variable("t CO2", "emissions of lost refrigerant, as CO2 equivalent"),
     "carbon_embodied": _variable("t CO2", "emissions of building the wells, spread over their lifetime"),
     "grid_emission_factor": _variable("t CO2 MWh-1", "location-based emission factor of electricity"),
-    "heat_demand": _variable("MWh", "heat demand"),
+    "heat_demand": _variable("MWh", "heat demand, what rooms caught up with included"),
     "heat_delivered": _variable("MWh", "heat delivered by heat pumps and peak heating"),
     "heat_unmet": _variable("MWh", "heat demanded but not delivered"),
     "heat_backup": _variable("MWh", "heat delivered by peak and reserve heating"),
@@ -113,7 +113,7 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "heating_reliability": _variable("1", "delivered over demanded heat"),
     "peak_heating_share": _variable("1", "heat of peak and reserve heating over delivered heat"),
     "indoor_temperature_min": _variable("degC", "lowest indoor temperature", cell_methods="winter: minimum", **_AIR),
-    "cold_hours": _variable("h", "hours colder indoors than both comfort and schedule ask, by 0.1 K or more"),
+    "cold_hours": _variable("h", "hours colder indoors than comfort and schedule ask, by 0.1 K or more"),
     "cold_degree_hours": _variable("K h", "kelvins below what comfort and schedule ask, summed over the hours"),
     "inlet_temperature_min": _variable(
         "degC", "lowest temperature of the water entering the wells", cell_methods="winter: minimum"
@@ -389,7 +389,7 @@ def _metadata(path: Path) -> dict[str, Any]:
 def _brief(value: object) -> str:
     """A value as a message shows it: of a recorded climate no more than its beginning."""
     text = str(value)
-    return text if len(text) <= 200 else f"{text[:60]}..."
+    return text if len(text) <= 80 else f"{text[:60]}..."
 
 
 def refuse_other_study(path: Path, study: Study) -> None:

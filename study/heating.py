@@ -27,7 +27,7 @@ def building_inputs(inputs: Inputs) -> dict[str, Array]:
         "indoor": indoor,
         "ventilation_share": inputs["building.ventilation_share"],
         "setback": inputs.get("building.schedule.setback", np.zeros_like(area)),
-        "reheat": inputs.get("building.schedule.reheat", np.zeros_like(area)) * design_load(inputs),
+        "reheat": inputs["building.reheat"] * room_load(inputs),
         "hot_water": inputs["building.domestic_hot_water"] * area,
     }
 
@@ -53,10 +53,15 @@ def _loss(inputs: Inputs) -> Array:
     )
 
 
-def design_load(inputs: Inputs) -> Array:
+def room_load(inputs: Inputs) -> Array:
     """Heat load of the rooms at the design temperature, W, whatever the winters ask."""
     below_balance = balance_temperature(inputs) - inputs["building.design_outdoor_temperature"]
     return _loss(inputs) * below_balance * inputs["building.floor_area"]
+
+
+def design_load(inputs: Inputs) -> Array:
+    """Heat load at the design temperature, hot water included, W."""
+    return room_load(inputs) + inputs["building.domestic_hot_water"] * inputs["building.floor_area"]
 
 
 def capacity(inputs: Inputs, section: str) -> Array:
@@ -97,10 +102,13 @@ def occupied_hours(study: Study, winter: int) -> NDArray[np.uint8]:
 def plant(study: Study, inputs: Inputs) -> Plant:
     """Plant of a group of rows."""
     ones, balance = np.ones_like(inputs["winter_load"]), balance_temperature(inputs)
+    building = building_inputs(inputs)
     pump, tank = (_section(inputs, name) for name in ("heat_pump", "heat_storage"))
     return Plant(
-        hot_water=building_inputs(inputs)["hot_water"],
+        hot_water=building["hot_water"],
+        indoor=building["indoor"],
         comfort=inputs["building.comfort_temperature"],
+        reheat=building["reheat"],
         balance=balance,
         supply_mild=pump["supply_temperature_mild"],
         supply_rise=(pump["supply_temperature_design"] - pump["supply_temperature_mild"])

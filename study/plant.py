@@ -12,7 +12,7 @@ from study.quantity import Quantity
 from study.reading import Section, default
 from study.winters import DESIGN_OUTDOOR, Days
 
-Units = Annotated[StrictInt, Field(ge=1, le=1000)]
+Units = Annotated[StrictInt, Field(ge=1, le=200)]
 
 
 def building_problem(
@@ -36,9 +36,6 @@ class Schedule(Section):
     start: Hour
     end: Hour
     setback: Annotated[Input, Quantity("K", ge=0, le=30, description="indoor temperature is let down by this")]
-    reheat: Annotated[
-        Input, Quantity("1", ge=0, le=10, description="heat for warming up, beside the losses, over the design load")
-    ] = default("30 %")
 
     @model_validator(mode="after")
     def _whole_hours_in_order(self) -> Self:
@@ -97,6 +94,10 @@ class Building(Section):
     domestic_hot_water: Annotated[
         Input, Quantity("W/m^2", ge=0, le=200, description="heat for hot water, all season long")
     ] = default("0 W/m^2")
+    reheat: Annotated[
+        Input,
+        Quantity("1", ge=0, le=10, description="heat for warming up, beside the demand, over the rooms' design load"),
+    ] = default("30 %")
     schedule: Schedule | None = None
 
     @model_validator(mode="after")
@@ -114,7 +115,7 @@ class Building(Section):
 
 CAPACITY = Quantity("MW", ge=0, le=10000, description="heating capacity of all units")
 DESIGN_SHARE = Quantity(
-    "1", ge=0, le=10, description="heating capacity over the design load of the floor area, instead of capacity"
+    "1", ge=0, le=10, description="heating capacity over the design load, hot water included, instead of capacity"
 )
 SECOND_LAW = Quantity("1", ge=0.1, le=1, description="second-law efficiency")
 
@@ -262,7 +263,7 @@ class Circulation(Section):
 class Failure(Section):
     """How often a unit fails and how long it is out; both times are exponentially distributed."""
 
-    time_to_failure: Annotated[Input, Quantity("h", ge=1, le=1e9, description="mean time to failure of a unit")]
+    time_to_failure: Annotated[Input, Quantity("h", ge=5, le=1e9, description="mean time to failure of a unit")]
     time_to_repair: Annotated[Input, Quantity("h", ge=0.1, le=1e5, description="mean time to its repair")]
 
 

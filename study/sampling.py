@@ -106,7 +106,7 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     *(f"building.{name}" for name in ("fast_capacity_share", "mass_conductance", "ventilation_share")),
     "building.domestic_hot_water",
     "building.schedule.setback",
-    "building.schedule.reheat",
+    "building.reheat",
     *(f"heat_pump.{name}" for name in ("part_load_degradation", "capacity_source_slope", "rated_source_temperature")),
     *(f"heat_pump.{name}" for name in ("capacity_supply_slope", "rated_supply_temperature")),
     *(

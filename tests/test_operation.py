@@ -122,7 +122,9 @@ def plant(*, lanes: int = 1, **changes: Any) -> Supply:
     """A plant for one well, that asks for 350 kW at -17 °C, all lanes alike."""
     values: dict[str, Any] = {
         "hot_water": 0.0,
+        "indoor": 18.0,
         "comfort": 18.0,
+        "reheat": 0.0,
         "balance": 18.0,
         "supply_mild": 35.0,
         "supply_rise": 10.0 / 35.0,

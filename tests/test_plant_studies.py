@@ -426,7 +426,7 @@ REFUSED: list[tuple[Values, str]] = [
         {"building.schedule": {**SCHEDULE, "setback": "3 degC"}},
         "building.schedule.setback: 'degC' is a temperature, not",
     ),
-    ({"building.schedule": {**SCHEDULE, "reheat": -1}}, "building.schedule.reheat: allowed: a number or a percentage"),
+    ({"building.reheat": -1}, "building.reheat: allowed: a number or a percentage"),
     ({"building.fast_capacity_share": 0.2}, "building: fast_capacity_share and mass_conductance go together"),
     (TWO_MASSES, "building: fast_capacity_share and mass_conductance go together"),
     ({**TWO_MASSES, "building.fast_capacity_share": 0}, "building.fast_capacity_share: allowed: a number or a"),
@@ -616,8 +616,9 @@ def odd(seed: int) -> Values:
             "start": f"{start} h",
             "end": f"{int(random.integers(start + 1, 25))} h",
             "setback": between(0, 30, "K"),
-            "reheat": between(0, 10),
         }
+    if chance(0.7):
+        building |= {"reheat": between(0, 10)}
     mild = random.uniform(15, 90)
     pump: Values = {
         "second_law_efficiency": between(0.1, 1),

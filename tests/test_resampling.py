@@ -54,7 +54,7 @@ def test_pick_is_the_upper_half_of_the_product(number: int) -> None:
 def test_whole_winters_are_those_of_the_record(record: np.ndarray) -> None:
     samples, offset = np.arange(300), np.linspace(-2.0, 3.0, 300)
     hours = whole_winters(record, offset, SEED, samples, 5)
-    words = [philox(SEED, STREAM, 0, 5, sample, 0)[0] for sample in samples]
+    words = [philox(np.uint64(SEED), STREAM, 0, 5, sample, 0)[0] for sample in samples]
     chosen = [int(word) * 12 >> 64 for word in words]
     np.testing.assert_array_equal(hours, record[chosen].T + offset)
     assert set(chosen) == set(range(12))
