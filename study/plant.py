@@ -263,7 +263,7 @@ class Circulation(Section):
 class Failure(Section):
     """How often a unit fails and how long it is out; both times are exponentially distributed."""
 
-    time_to_failure: Annotated[Input, Quantity("h", ge=5, le=1e9, description="mean time to failure of a unit")]
+    time_to_failure: Annotated[Input, Quantity("h", ge=1, le=1e9, description="mean time to failure of a unit")]
     time_to_repair: Annotated[Input, Quantity("h", ge=0.1, le=1e5, description="mean time to its repair")]
 
 
