@@ -200,6 +200,8 @@ def climate(
     ):
         if path is not None and path.suffix not in kinds:
             raise click.UsageError(f"{option} {path}: allowed: a file named {', '.join(kinds[:-1])} or {kinds[-1]}")
+    if column is not None and file.suffix.lower() == ".epw":
+        raise click.UsageError(f"--column {column}: allowed: with CSV or NetCDF; an EPW file has one temperature")
     from study.climate import compare, fit_climate, heating_season, to_yaml
     from study.errors import ConfigError
     from study.weather_file import read_design_conditions, read_weather
@@ -209,6 +211,7 @@ def climate(
     design = read_design_conditions(file)
     try:
         fitted = fit_climate(temperature, season=dates, design=design, seed=seed)
+        text = to_yaml(fitted, file, season=dates, with_season=season is not None)
         comparison = compare(temperature, fitted, season=dates, design=design, seed=seed)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
@@ -219,14 +222,20 @@ def climate(
     _print_fit(comparison)
     try:
         if output is not None:
-            text = to_yaml(fitted, file, season=dates, with_season=season is not None)
             output.write_text(text, encoding="utf-8")
+            missing = "" if season else "season, "
+            click.echo(
+                f"wrote {output}; a study with it still gives {missing}surface_temperature and "
+                "building.design_outdoor_temperature itself",
+                err=True,
+            )
         if picture is not None:
             from matplotlib.figure import Figure
 
             from study.figures import climate_fit
 
             climate_fit(comparison, Figure(figsize=(10, 8), layout="constrained")).savefig(picture, dpi=120)
+            click.echo(f"wrote {picture}", err=True)
     except OSError as error:
         raise click.UsageError(f"{error.filename}: cannot be written: {error.strerror or error}") from error
 
@@ -238,7 +247,7 @@ def _print_fit(comparison: "xr.Dataset") -> None:
         f"{winters} winter{'s' * (winters > 1)} of the file, {comparison.attrs['records']} generated records of as many"
     )
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-    for name in ("", "file", "generated", "90 % from", "to", ""):
+    for name in ("", "file", "generated", "generated, 5 %", "generated, 95 %", ""):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for name, file, (median, low, high) in zip(
         comparison["statistic"].values, comparison["file"].values, comparison["generated"].values.T, strict=True

@@ -12,14 +12,16 @@ import xarray as xr
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 from scipy.optimize import brentq
 from scipy.signal import hilbert
 from scipy.stats import linregress, norm
 
 from kernels import weather
 from study.errors import ConfigError
+from study.reading import validate
 from study.weather_file import DesignConditions
-from study.winters import DIURNAL_SHAPE, Days
+from study.winters import DIURNAL_SHAPE, ClimateFile, Days
 
 Array = NDArray[np.float64]
 Tails = tuple[float, float]  # skewness with its sign changed, and excess kurtosis
@@ -39,6 +41,7 @@ PERCENTILES = (0.5, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
 DEGREE_DAY_BASE = 18.0  # °C
 COLD_SPELL_PERCENTILE = 10.0  # of daily means
 MOST_SPELL_DAYS = 30
+FEWEST_DAYS = 30  # of a heating season
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,14 @@ class Climate:
 
 
 def heating_season(start: str, end: str) -> Days:
-    """Return the heating season of two dates as month-day; ConfigError when they are none."""
+    """Return the heating season of two dates as month-day; ConfigError when they are none, or it is too short."""
     try:
-        return Days(start=start, end=end)
+        season = Days(start=start, end=end)
     except ValidationError as error:
         raise ConfigError(f"season {start[:40]!r} to {end[:40]!r}: allowed: days such as 11-01") from error
+    if season.days < FEWEST_DAYS:
+        raise ConfigError(f"season {start} to {end}: allowed: {FEWEST_DAYS} days or more, got {season.days}")
+    return season
 
 
 @dataclass(frozen=True)
@@ -633,7 +639,13 @@ def _design_conditions(hours: Array) -> list[float]:
 
 
 def to_yaml(climate: Climate, path: Path, *, season: Days, with_season: bool) -> str:
-    """Return the text of a climate file, saying from which file it was fitted; with the season's dates if asked."""
+    """Return the text of a climate file, saying from which file it was fitted; with the season's dates if asked.
+
+    Raises
+    ------
+    ConfigError
+        If a value is out of the range that a climate file may have.
+    """
     years = "a typical year" if climate.years is None else f"{climate.years[0]} to {climate.years[1]}"
     many = f"{climate.winters} complete winters" if climate.winters > 1 else "1 complete winter"
     remarks = list(climate.remarks)
@@ -665,4 +677,6 @@ def to_yaml(climate: Climate, path: Path, *, season: Days, with_season: bool) ->
         f"  warming: {trend}",
         *([f'season: {{start: "{season.start}", end: "{season.end}"}}'] if with_season else []),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    validate(ClimateFile, YAML(typ="safe", pure=True).load(text), label="what was fitted is out of range")
+    return text

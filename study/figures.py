@@ -20,9 +20,10 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
 
 
 def carbon_reduction_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
-    """How likely an average winter's carbon reduction is to exceed any amount, for two accounts of the electricity.
+    """How likely the carbon reduction, on average over the life, is to exceed any amount.
 
-    The band is the 95 % interval of an exact binomial of as many independent rows, wider than that of the design.
+    Once with electricity at the grid's factor, once with it counted as carbon-free. The band is the 95 % interval of a
+    binomial of as many independent rows, wider than that of the design.
     """
     good = _good(dataset)
     free = good["carbon_reduction"] + good["carbon_electricity"]
@@ -44,7 +45,7 @@ def carbon_reduction_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
         amount = float(claim["carbon_reduction"].split()[0]) / 1e3
         axes.axvline(amount, color=GREY, linestyle="--")
         axes.annotate(f"promised: {amount:g} kt", (amount, 97), xytext=(5, 0), textcoords="offset points", color=GREY)
-    axes.set_xlabel("carbon reduction in an average winter (kt CO₂)")
+    axes.set_xlabel("carbon reduction per winter, mean over the life (kt CO₂)")
     axes.set_ylabel("probability of that much or more (%)")
     axes.set_ylim(0, 100)
     return axes
@@ -60,7 +61,7 @@ def unmet_heat_by_winter(dataset: xr.Dataset, axes: Axes) -> Axes:
         axes.fill_between(winters, edges[0], edges[1], color=BLUE, alpha=alpha, lw=0, label=label)
     axes.plot(winters, unmet.median("sample").values, color=BLUE, label="median")
     axes.set_xlabel("winter of life")
-    axes.set_ylabel("heat demand not met (%)")
+    axes.set_ylabel("heat demand not met (% of a winter's heat)")
     axes.set_xlim(winters[0], winters[-1])
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", frameon=False)
@@ -159,7 +160,7 @@ def unmet_against_severity(dataset: xr.Dataset, axes: Axes, severity: str = "out
     axes.set_yscale("symlog", linthresh=1)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylim(0, max(10.0, 2 * hours.max()))
-    axes.set_xlabel(f"{good[severity].attrs['long_name']} of the winter (°C)")
+    axes.set_xlabel(f"{good[severity].attrs['long_name']} of the winter (°C), colder to the right")
     axes.set_ylabel("unmet hours of the winter (h)")
     _legend_above(axes)
     return axes
@@ -232,7 +233,7 @@ def climate_fit(comparison: xr.Dataset, figure: Figure) -> Figure:
     furthest = 1.4 * max(np.abs(difference).max() for difference in (low - median, high - median, file - median))
     axes.set_ylim(-furthest, furthest)
     axes.set_xlabel(f"quantiles of {what} temperature, generated, 0.1 % to 99.9 % (°C)")
-    axes.set_ylabel("less the generated median (K)")
+    axes.set_ylabel("file minus generated (K)")
     axes.set_title(f"{what} temperature", fontsize="medium")
     axes.legend(loc="upper center", frameon=False, ncols=2)
 
@@ -291,8 +292,8 @@ def climate_fit(comparison: xr.Dataset, figure: Figure) -> Figure:
     axes.set_xlim(0.5, longest + 1.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"length at least (d), days below {comparison.attrs['cold']:.1f} °C")
-    axes.set_ylabel("cold spells per winter")
+    axes.set_xlabel(f"length (d) of spells of days below {comparison.attrs['cold']:.1f} °C")
+    axes.set_ylabel("spells of at least this length, per winter")
     axes.set_title("cold spells", fontsize="medium")
     axes.legend(loc="upper right", frameon=False)
 

@@ -28,7 +28,8 @@ COLD_DEGREE_HOURS = "degree-hours below what comfort and schedule ask"
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the answer: key for programs, section and words for people, units ("%" for a share), and estimate.
+    """One line of the answer: key for programs, section and words for people, units ("%" for a share, none for a
+    number), and estimate.
 
     The table leaves out lines that are not `shown`.
     """
@@ -123,13 +124,15 @@ def _claim(winters: _Winters) -> Iterator[Line]:
     carbon = winters.values("carbon_reduction")
     free = carbon + winters.values("carbon_electricity")
     grid = free - winters.values("electricity") * winters.values("grid_emission_factor")
-    for key, words, data in (
-        ("claim", "", carbon),
+    others = (
         ("claim_grid_electricity", ", with the grid's electricity", grid),
         ("claim_green_electricity", ", with carbon-free electricity", free),
-    ):
+    )
+    same = {key: words for key, words, data in others if np.allclose(data, carbon)}  # accounts that are the study's own
+    for key, words, data in (("claim", next(iter(same.values()), ""), carbon), *others):
         average, every = winters.chance(data.mean(axis=1) >= claim), winters.chance((data >= claim).all(axis=1))
-        yield Line(f"p_{key}_average_winter", section, f"in an average winter{words}", "%", average)
+        shown = key not in same
+        yield Line(f"p_{key}_average_winter", section, f"on average over the life{words}", "%", average, shown)
         yield Line(f"p_{key}_every_winter", section, f"in every winter{words}", "%", every, key == "claim")
 
 
@@ -138,14 +141,15 @@ def _reliability(winters: _Winters) -> Iterator[Line]:
     section = "Heating reliability of a winter, all samples and winters"
     hours, reliability = winters.values("unmet_hours"), winters.values("heating_reliability")
     none, never = winters.chance(hours == 0), winters.chance((hours == 0).all(axis=1))
-    yield Line("p_winter_without_unmet_hour", section, "chance of no shortfall", "%", none)
-    words = f"chance of no shortfall in {winters.count} winters"
+    words = "winters without an hour short by a millionth of the demand"
+    yield Line("p_winter_without_unmet_hour", section, words, "%", none)
+    words = f"lives of {winters.count} winters without an hour short"
     yield Line("p_life_without_unmet_hour", section, words, "%", never)
     for name, words, units, shown in (
         ("unmet_hours", "loss-of-load expectation", "h", True),
         ("heat_unmet", "expected unserved energy", "MWh", True),
         ("heating_reliability", "delivered over demanded heat", "%", True),
-        ("shortfalls", "number of shortfalls", "1", True),
+        ("shortfalls", "number of shortfalls", "", True),
         ("longest_shortfall", LONGEST_SHORTFALL, "h", False),
         ("worst_shortfall", WORST_SHORTFALL, "MW", False),
         ("cold_hours", "hours colder indoors than comfort and schedule ask", "h", True),
@@ -163,7 +167,7 @@ def _bad_winters(winters: _Winters) -> Iterator[Line]:
     """Return levels: quantiles of all samples and winters together."""
     section = f"Return level: exceeded in one winter of {RETURN_PERIOD}, all samples"
     for name, words, units, shown in (
-        ("unmet_hours", "hours short", "h", False),
+        ("unmet_hours", "hours short", "h", True),
         ("heat_unmet", HEAT_UNMET, "MWh", True),
         ("worst_shortfall", WORST_SHORTFALL, "MW", True),
         ("longest_shortfall", LONGEST_SHORTFALL, "h", True),
@@ -208,7 +212,7 @@ def _worst_winter(winters: _Winters) -> Iterator[Line]:
 
 def _not_known(winters: _Winters) -> Iterator[Line]:
     """What differs between samples once each one's winters are averaged: the probability of frequency."""
-    section = "What is not known: samples, each the mean of its winters"
+    section = "Spread between samples (not known), means of their winters"
     hours, unmet = winters.values("unmet_hours"), winters.values("heat_unmet")
     level = np.quantile(unmet, 1.0 - 1.0 / RETURN_PERIOD)
     for key, words, units, data, shown in (
@@ -229,7 +233,7 @@ def _not_known(winters: _Winters) -> Iterator[Line]:
     often = winters.chance((hours > 0).mean(axis=1) > 0.1)
     words = "samples with more than one winter in ten short of heat"
     yield Line("p_more_than_one_winter_in_ten_short", section, words, "%", often)
-    words = "share of the variance of hours short (the rest: chance)"
+    words = "share of the variance of hours short that is not chance"
     yield Line("unmet_hours_variance_share", section, words, "%", variance_share(hours, winters.replicate))
 
 
@@ -242,14 +246,14 @@ def _plant(winters: _Winters) -> Iterator[Line]:
     for name, words, units in (
         ("outage_hours", "hours with any unit out", "h"),
         ("inlet_limit_hours", "hours at the lowest inlet temperature allowed", "h"),
-        ("peak_heating_share", "peak heating over delivered heat", "%"),
+        ("peak_heating_share", "peak and reserve heating over delivered heat", "%"),
     ):
         yield Line(f"{name}_mean", section, words, units, winters.mean(winters.values(name)))
+    section = "Installed capacity without the largest unit, wells ignored"
     left = winters.values("largest_unit_out_share")
-    words = f"assumed rule holds: {100 * LARGEST_UNIT_OUT:.0f} % left with the largest unit out"
+    yield Line("largest_unit_out_share_mean", section, "over the design load, mean of samples", "%", winters.mean(left))
+    words = f"{100 * LARGEST_UNIT_OUT:.0f} % of the design load or more (assumed rule)"
     yield Line("p_largest_unit_out_rule", section, words, "%", winters.chance(left >= LARGEST_UNIT_OUT))
-    words = "capacity over design load, largest unit out"
-    yield Line("largest_unit_out_share_mean", section, words, "%", winters.mean(left), shown=False)
 
 
 def _by_winter(winters: _Winters) -> Iterator[Line]:
@@ -266,7 +270,7 @@ def _by_winter(winters: _Winters) -> Iterator[Line]:
 def _ground(winters: _Winters) -> Iterator[Line]:
     section = f"Ground at the wells after winter {winters.count}, mean of the samples"
     for name, words, shown in (
-        ("thermal_interference", "colder for the other wells", True),
+        ("thermal_interference", "ground colder because of the neighbouring wells", True),
         ("coldest_well_penalty", "at the coldest well colder than at the mean", False),
     ):
         yield Line(name, section, words, "K", winters.mean(winters.values(name)[:, -1]), shown)
@@ -276,11 +280,13 @@ def _change(winters: _Winters) -> Iterator[Line]:
     if winters.count == 1:
         return
     section = f"Winter {winters.count} less winter 1"
+    grid = winters.values("grid_emission_factor").mean(axis=0)
+    why = " (the grid's factor falls)" if grid[-1] < grid[0] else ""
     for name, words, units, shown in (
-        ("carbon_reduction", "carbon reduction", "t CO2", True),
+        ("carbon_reduction", f"carbon reduction{why}", "t CO2", True),
         ("heating_reliability", "heating reliability", "% points", False),
         ("unmet_hours", "hours short", "h", True),
-        ("heat_backup", "heat from the peak heating", "MWh", False),
+        ("heat_backup", "heat from peak and reserve heating", "MWh", False),
         ("outlet_temperature_mean", "mean temperature of the water from the wells", "K", True),
         ("inlet_temperature_min", "lowest temperature of the water into the wells", "K", False),
     ):
@@ -301,9 +307,9 @@ def to_json(dataset: xr.Dataset, lines: list[Line]) -> str:
     """The answer for a program: counts, and by key words, units, value, 95 % interval (null where there is none)."""
     answer: dict[str, Any] = {**_counts(dataset), "confidence": 0.95}
     for line in lines:
-        share = line.units.startswith("%")
+        pure = line.units.startswith("%") or not line.units
         numbers = {k: v if np.isfinite(v) else None for k, v in asdict(line.estimate).items()}
-        answer[line.key] = {"words": f"{line.section}: {line.words}", "units": "1" if share else line.units, **numbers}
+        answer[line.key] = {"words": f"{line.section}: {line.words}", "units": "1" if pure else line.units, **numbers}
     return json.dumps(answer, indent=1, ensure_ascii=False)
 
 
@@ -346,7 +352,8 @@ def _formatted(line: Line) -> tuple[str, str]:
     numbers = [scale * x for x in (line.estimate.value, line.estimate.low, line.estimate.high)]
     width = numbers[2] - numbers[1]
     magnitude = width / 2 if np.isfinite(width) and width > 0 else abs(numbers[0]) / 100
-    digits = int(np.clip(1 - np.floor(np.log10(magnitude)), 0, 4)) if magnitude > 0 else 1
+    most = 2 if line.units in ("K", "°C") else 4
+    digits = int(np.clip(1 - np.floor(np.log10(magnitude)), 0, most)) if magnitude > 0 else 1
     value, low, high = (f"{x:,.{digits}f}" if np.isfinite(x) else "" for x in numbers)
     interval = f"{low} to {high}" if low and high else f"{low} or more" if low else f"{high} or less" if high else ""
     return value or "-", interval or "cannot be told"

@@ -1,7 +1,9 @@
 """What a study file may say of its winters: the heating season, and the climate, its own, built in or from a file."""
 
 import datetime
+import difflib
 import functools
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -30,7 +32,7 @@ class Days(Document):
     @classmethod
     def _month_and_day(cls, text: str) -> str:
         try:
-            if len(text) == 5:
+            if re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
                 _day_of_year(text)
                 return text
         except ValueError:
@@ -174,6 +176,8 @@ class Climate(Section):
     @model_validator(mode="before")
     @classmethod
     def _usual_shape(cls, data: Any) -> Any:
+        if data is None:  # `with_climate` makes nothing of no climate
+            raise ValueError(f"is missing; allowed: {', '.join(built_in_climates())}, a .yaml file, or a mapping")
         generated = isinstance(data, dict) and data.get("record") is None
         return {"diurnal_shape": DIURNAL_SHAPE, "cold_kurtosis": 0, **data} if generated else data
 
@@ -264,11 +268,13 @@ def with_climate(data: Mapping[Any, Any], *, label: str, folder: Path) -> dict[A
     """
     study = dict(data)
     own, names = study.get("climate"), built_in_climates()
-    own = {"from": own} if isinstance(own, str) else own
-    if "climate" in study and not isinstance(own, dict):
-        raise ConfigError(f"{label}: climate: allowed: {', '.join(names)}, or a mapping, got {short(own)}")
+    key, own = ("climate", {"from": own}) if isinstance(own, str) else ("climate.from", own)
+    if "climate" not in study:
+        return {**study, "climate": None}
     if not isinstance(own, dict):
-        return study
+        raise ConfigError(f"{label}: climate: allowed: {', '.join(names)}, or a mapping, got {short(own)}")
+    if "from" in own and own.get("record") is not None:
+        raise ConfigError(f"{label}: climate: give either from or record")
     if isinstance(own.get("record"), dict):
         study["climate"] = {**own, "record": _packed(study, label=label, folder=folder)}
         return study
@@ -280,11 +286,13 @@ def with_climate(data: Mapping[Any, Any], *, label: str, folder: Path) -> dict[A
         with resources.as_file(resources.files("study").joinpath("climates", f"{name}.yaml")) as path:
             given = read_yaml(path)
     elif isinstance(name, str) and name.endswith((".yaml", ".yml")):
-        path = beside(folder, name, label=f"{label}: climate.from")
+        path = beside(folder, name, label=f"{label}: {key}")
         given = read_yaml(path)
         validate(ClimateFile, given, label=str(path), folder=folder)
     else:
-        raise ConfigError(f"{label}: climate.from: allowed: {', '.join(names)}, or a .yaml file, got {short(name)}")
+        nearest = difflib.get_close_matches(str(name).lower(), names, n=1)
+        meant = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ConfigError(f"{label}: {key}: allowed: {', '.join(names)}, or a .yaml file, got {short(name)}{meant}")
     study["climate"] = {**given["climate"], **own}
     for key in ("season", "surface_temperature"):
         if given.get(key) is not None:

@@ -244,6 +244,8 @@ def test_command_writes_what_it_fitted(tmp_path: Path, fits: list[Climate]) -> N
     assert answer.exit_code == 0, answer.output
     assert "40 winters of the file, 100 generated records" in answer.stdout
     assert "warning: 240 missing values bridged" not in answer.stderr
+    given = "surface_temperature and building.design_outdoor_temperature"
+    assert f"wrote {output}; a study with it still gives {given} itself\nwrote {picture}\n" in answer.stderr
     text = output.read_text()
     assert "to town.csv: 1980 to 2020, 40 complete winters" in text
     assert str(tmp_path) not in text
@@ -275,6 +277,7 @@ def test_typical_years(tmp_path: Path, station: str) -> None:
     assert "design conditions in the header" in answer.stdout
     assert "understates extremes" in answer.stderr
     assert "understates extremes" in (tmp_path / "climate.yaml").read_text()
+    assert "a study with it still gives season, surface_temperature" in answer.stderr
     validate(ClimateFile, read_yaml(tmp_path / "climate.yaml"), label="climate.yaml")
     series, design = read_weather(path), read_design_conditions(path)
     fit = fit_climate(series, season=SEASON, design=design)
@@ -286,12 +289,36 @@ def test_typical_years(tmp_path: Path, station: str) -> None:
     assert (np.abs(difference) < [1.5, 1.5, 0.4, 0.7, 0.8, 1.2, 1.9, 2.6]).all(), difference
 
 
+def test_a_season_of_30_days_is_enough(tmp_path: Path) -> None:
+    record(winters=3).to_csv(tmp_path / "town.csv", index_label="time")
+    answer = run(tmp_path / "town.csv", "--season", "12-15", "01-13", "--output", tmp_path / "town.yaml")
+    assert answer.exit_code == 0, answer.output
+    assert (tmp_path / "town.yaml").is_file()
+
+
+def test_what_no_study_would_take_is_not_written(tmp_path: Path) -> None:
+    """Winters 30 K apart, as a random walk or a file of wrong units may have them."""
+    series = record(winters=10)
+    series += 30.0 * (series.index.year.to_numpy() + (series.index.month.to_numpy() > 6)) % 60.0
+    series.clip(-50, 50).to_csv(tmp_path / "walk.csv", index_label="time")
+    answer = run(tmp_path / "walk.csv", "--output", tmp_path / "walk.yaml")
+    assert isinstance(answer.exception, ConfigError)
+    message = str(answer.exception)
+    assert message.startswith(f"{tmp_path / 'walk.csv'}: what was fitted is out of range: climate.")
+    assert "climate.season_standard_deviation: allowed: a quantity in K, at least 0 and at most 10" in message
+    assert answer.stdout == ""
+    assert not (tmp_path / "walk.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["none.csv"], "none.csv: there is no such file"),
         (["a.csv"], "a.csv: no complete heating season"),
         (["a.csv", "--season", "13-01", "03-31"], "season '13-01' to '03-31': allowed"),
+        (["a.csv", "--season", "12-15", "01-12"], "season 12-15 to 01-12: allowed: 30 days or more, got 29"),
+        (["a.csv", "--season", "11- 1", "03-31"], "season '11- 1' to '03-31': allowed"),
+        (["a.epw", "--column", "x"], "--column x: allowed: with CSV or NetCDF"),
         (["a.csv", "--output", "a.txt"], "--output a.txt: allowed: a file named .yaml or .yml"),
         (["a.csv", "--picture", "a.gif"], "--picture a.gif: allowed: a file named .png, .svg or .pdf"),
         (["a.csv", "--unit", "R"], "'R' is not one of"),

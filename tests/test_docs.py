@@ -26,6 +26,7 @@ from tests.conftest import ROOT, SMOKE
 
 README = (ROOT / "README.md").read_text()
 STUDY_FILE = (ROOT / "docs" / "study-file.md").read_text()
+ENSEMBLE = (ROOT / "docs" / "ensemble.md").read_text()
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -74,6 +75,10 @@ def test_commands_and_snippet_of_the_pages(
     scope: dict[str, object] = {}
     exec(snippet, scope)
     assert dict(scope["dataset"].sizes) == {"sample": 32, "winter": 2}  # type: ignore[attr-defined]
+    (snippet,) = blocks(ENSEMBLE, "python")
+    exec(snippet, {})
+    assert (tmp_path / "frequency.png").stat().st_size > 10_000
+    plt.close("all")
 
 
 @pytest.mark.parametrize("city", built_in_climates())
@@ -152,10 +157,15 @@ def test_the_fragments_of_the_page_fit_into_a_study(tmp_path: Path, block: str) 
 
 def test_every_variable_is_on_its_page() -> None:
     """Terms and parts of what is named are not named one by one, nor the coordinate."""
-    text = (ROOT / "docs" / "ensemble.md").read_text()
     for name in {*VARIABLES, *SAMPLE_VARIABLES} - {"sample"}:
         if not name.startswith(("carbon_", "electricity_")) and "_temperature_" not in name.replace("loop_", ""):
-            assert f"`{name}`" in text, name
+            assert f"`{name}`" in ENSEMBLE, name
+
+
+def test_every_figure_is_on_the_page_of_ensembles() -> None:
+    own = {name for name, item in vars(figures).items() if getattr(item, "__module__", "") == "study.figures"}
+    public = {name for name in own if not name.startswith("_")}
+    assert public == set(re.findall(r"^- `(\w+)`: ", ENSEMBLE.split("## Figures")[1], flags=re.MULTILINE))
 
 
 def test_the_table_of_keys_is_that_of_the_schema() -> None:

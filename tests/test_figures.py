@@ -176,6 +176,7 @@ def test_unmet_hours_against_severity_by_hand(axes: Axes) -> None:
     centres, means = lines(axes)["mean"]
     medians = lines(axes)["median"][1]
     assert axes.xaxis_inverted()
+    assert axes.get_xlabel() == "lowest outdoor temperature of the winter (°C), colder to the right"
     assert (means[centres > -25] == 0).all()
     # hours rise with the temperature by 400 h/K among the cold ones
     cold = centres < -25

@@ -482,6 +482,17 @@ REFUSED: list[tuple[Values, str]] = [
     ({"climate": "atlantis"}, "or a .yaml file, got 'atlantis'"),
     ({"climate": {"from": 3}}, "or a .yaml file, got 3"),
     ({"climate": {"from": ["harbin"]}}, "or a .yaml file, got a list"),
+    ({"climate": "Harbin"}, "climate: allowed: beijing"),
+    ({"climate": "Harbin"}, "got 'Harbin'; did you mean 'harbin'?"),
+    ({"climate": {"from": "Habin"}}, "climate.from: allowed: beijing"),
+    ({"climate": {"from": "Habin"}}, "got 'Habin'; did you mean 'harbin'?"),
+    (
+        {"climate": ABSENT},
+        f"climate: is missing; allowed: {', '.join(built_in_climates())}, a .yaml file, or a",
+    ),
+    ({"climate": {"from": "harbin", "record": {"file": "hours.csv"}}}, "climate: give either from or record"),
+    ({"climate": {"from": "harbin", "record": PACKED["record"]}}, "climate: give either from or record"),
+    ({"season": {"start": "11- 1", "end": "03-31"}}, "season.start: allowed: a day of a year of 365 days as month-day"),
     ({"climate": {"from": "none.yaml"}}, "none.yaml: there is no such file"),
     (
         {"climate": {"from": "harbin", "warmingg": "1 K/decade"}},

@@ -171,6 +171,40 @@ def test_a_study_without_claim_says_nothing_of_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("account", "words", "dropped"),
+    [
+        (-10.0, "with the grid's electricity", "p_claim_grid_electricity_average_winter"),
+        (0.0, "with carbon-free electricity", "p_claim_green_electricity_average_winter"),
+        (-2.5, "", None),
+    ],
+)
+def test_an_account_that_is_the_studys_own_is_told_once(account: float, words: str, dropped: str | None) -> None:
+    # 100 t with carbon-free electricity; the grid's would cost 20 MWh of 0.5 t/MWh
+    flat = np.full((8, 2), 100.0)
+    dataset = ensemble(
+        carbon_reduction=flat + account,
+        carbon_electricity=np.full((8, 2), -account),
+        electricity=np.full((8, 2), 20.0),
+        grid_emission_factor=np.full((8, 2), 0.5),
+    )
+    lines = {line.key: line for line in summarise(dataset)}
+    averages = [key for key in lines if key.startswith("p_claim") and key.endswith("_average_winter")]
+    assert len(averages) == 3
+    assert [key for key in averages if not lines[key].shown] == ([dropped] if dropped else [])
+    own = lines["p_claim_average_winter"]
+    assert own.words == "on average over the life" + (f", {words}" if words else "")
+    if dropped:
+        assert lines[dropped].estimate == own.estimate
+
+
+def test_a_grid_that_gets_no_cleaner_is_not_said_to() -> None:
+    for factor, said in (((0.5, 0.4), True), ((0.5, 0.5), False)):
+        dataset = ensemble(grid_emission_factor=np.tile(factor, (8, 1)))
+        (line,) = [line for line in summarise(dataset) if line.key == "change_carbon_reduction"]
+        assert ("falls" in line.words) == said
+
+
 def test_a_claim_that_is_met_exactly_is_met() -> None:
     assert values(ensemble(claim={"carbon_reduction": "110 t"}))["p_claim_average_winter"] == 2 / 8
     assert values(ensemble(claim={"carbon_reduction": "110.01 t"}))["p_claim_average_winter"] == 0
@@ -233,7 +267,7 @@ def test_what_is_not_known_is_told_from_chance() -> None:
 
 def test_the_table_shows_a_part_of_the_answer() -> None:
     lines = summarise(ensemble(winters=30).isel(winter=[0, 1] * 15))
-    assert len([line for line in lines if line.shown]) <= 45
+    assert len([line for line in lines if line.shown]) <= 47
     text = printed(ensemble())
     for key, shown in (
         ("heat_unmet_return_50", True),
@@ -288,7 +322,7 @@ def test_json_is_strict_and_complete(samples: int) -> None:
         entry = answer[line.key]
         assert list(entry) == ["words", "units", "value", "low", "high"]
         assert entry["words"].startswith(line.section)
-        assert entry["units"] == ("1" if line.units in ("%", "% points") else line.units)
+        assert entry["units"] == ("1" if line.units in ("", "%", "% points") else line.units)
         for name in ("value", "low", "high"):
             number = getattr(line.estimate, name)
             assert entry[name] == (None if np.isnan(number) else number)
@@ -312,7 +346,7 @@ def test_each_line_of_the_table_stays_on_one_line(scale: float, winters: int) ->
     assert text[0] == f"plant: 8 samples of {winters} winters"
     shown = [line for line in lines if line.shown]
     for line in shown:
-        assert [row for row in text if row.startswith(f"  {line.words}") and row.endswith(line.units)], line
+        assert [row for row in text if row.startswith(f"  {line.words} ") and row.endswith(line.units)], line
     assert len(text) == 3 + len({line.section for line in shown}) + len(shown)  # counts, header, sections, lines, note
 
 
@@ -329,6 +363,10 @@ def test_each_line_of_the_table_stays_on_one_line(scale: float, winters: int) ->
         (Estimate(3.0, 2.0, np.nan), "h", "3.000", "2.000 or more"),
         (Estimate(np.nan), "%", "-", "cannot be told"),
         (Estimate(0.0, 0.0, 0.0), "MWh", "0.0", "0.0 to 0.0"),
+        (Estimate(8.39712, 8.39351, 8.40083), "K", "8.40", "8.39 to 8.40"),
+        (Estimate(17.02345, 17.0231, 17.0238), "°C", "17.02", "17.02 to 17.02"),
+        (Estimate(8.39712, 8.39351, 8.40083), "h", "8.3971", "8.3935 to 8.4008"),
+        (Estimate(0.5, 0.4, 0.6), "", "0.50", "0.40 to 0.60"),
     ],
 )
 def test_digits_follow_the_width_of_the_interval(estimate: Estimate, units: str, value: str, interval: str) -> None:
