@@ -32,6 +32,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import gamma
 
+import kernels  # noqa: F401 (sets how wide the vectors of compiled loops are: for both sides)
+
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import exact
 

@@ -204,8 +204,8 @@ def _rows(fields: Any) -> Any:
 
 
 SUM, PLANT, FIELD, HEATER = (_rows(fields) for fields in (Season, Plant, Field, Heater))
-# where they begin in the record of all that is fixed: plant, the building's two steps (`kernels.building`), peak
-# heating, reserve heating, wells
+# where they begin in the record of all that is fixed: plant, the building's two steps (`kernels.building.response`, and
+# a00 / b0 and a01 / b0), peak heating, reserve heating, wells
 THERMAL = len(Plant._fields)
 PEAK = THERMAL + 16
 RESERVE = PEAK + len(Heater._fields)
