@@ -251,7 +251,9 @@ def _plant(winters: _Winters) -> Iterator[Line]:
         yield Line(f"{name}_mean", section, words, units, winters.mean(winters.values(name)))
     section = "Installed capacity without the largest unit, wells ignored"
     left = winters.values("largest_unit_out_share")
-    yield Line("largest_unit_out_share_mean", section, "over the design load, mean of samples", "%", winters.mean(left))
+    same = float(np.ptp(left)) < 1e-9 * float(left[0])  # sizes that are shares: nothing is left to sampling
+    share = Estimate(*[float(left[0])] * 3) if same else winters.mean(left)
+    yield Line("largest_unit_out_share_mean", section, "over the design load, mean of samples", "%", share)
     words = f"{100 * LARGEST_UNIT_OUT:.0f} % of the design load or more (assumed rule)"
     yield Line("p_largest_unit_out_rule", section, words, "%", winters.chance(left >= LARGEST_UNIT_OUT))
 
