@@ -18,9 +18,8 @@ from numba import njit
 import kernels.season as season
 import study.simulation as simulation
 from kernels import LANES, weather
-from kernels.coaxial import Counterflow
-from kernels.operation import field_of, undisturbed_state
-from kernels.season import WIDTH, Records
+from kernels.operation import field_of, records_of, undisturbed_state
+from kernels.season import WIDTH
 from study.config import Study, load_study
 from study.wells import with_fluid
 
@@ -106,12 +105,7 @@ def parts_of_hour(study: Study, rounds: int = 24 * 500) -> dict[str, float]:
     life = simulation._Life.of(study, with_fluid(inputs, study.fluid.medium, np.full(LANES, simulation.FIRST_GUESS)))
     wells, steps, these = life.wells, life.circuit.steps[-1], slice(0, WIDTH)
     at, decay, weight = wells.column.segment, steps.decay, wells.weight[..., these].copy()
-    records = Records.of(
-        Counterflow(*(each[..., these] for each in steps.counterflow)),
-        decay,
-        weight,
-        0.5 * wells.column.length[..., these],
-    )
+    records = records_of(undisturbed_state(wells), wells, steps, these)
     undisturbed = wells.column.undisturbed[:, these].copy()
     memory = undisturbed_state(wells).memory[..., these].reshape(len(undisturbed), -1)
     weight = weight.reshape(len(weight), -1)

@@ -10,10 +10,18 @@ from numba import njit
 
 from kernels import LANES, season, weather
 from kernels.building import OCCUPIED, response
-from kernels.coaxial import Counterflow
 from kernels.ground import HOUR, HOURLY, Surroundings
-from kernels.operation import Circuit, State, Wells, heating_season, prepare_steps, summer_rest, undisturbed_state
-from kernels.season import DAY, FAST, GROUPS, MODES, WIDTH, Heater, Plant, Records, Season, Winter
+from kernels.operation import (
+    Circuit,
+    State,
+    Wells,
+    heating_season,
+    prepare_steps,
+    records_of,
+    summer_rest,
+    undisturbed_state,
+)
+from kernels.season import DAY, FAST, GROUPS, MODES, WIDTH, Heater, Plant, Season, Winter
 from kernels.well import Column
 from study.simulation import CELLS, RESTS
 
@@ -136,10 +144,7 @@ def constant_heat(field: Wells, *, hours: int) -> Array:
         these = slice(first, first + WIDTH)
         weight, undisturbed = field.weight[..., these].copy(), field.column.undisturbed[:, these].copy()
         memory = np.zeros((len(undisturbed), weight[0].size))
-        counterflow = Counterflow(*(each[..., these] for each in steps.counterflow))
-        records = Records.of(counterflow, steps.decay, weight, 0.5 * field.column.length[..., these])
-        rows = records.cell.reshape(len(records.cell), -1, WIDTH)
-        rows[:, season.WATER : season.WATER + 4] = np.repeat(undisturbed, 2, axis=0).reshape(len(rows), 4, WIDTH)
+        records = records_of(undisturbed_state(field), field, steps, these)
         flow = field.flow[these].copy()
         around = (field.column.segment, steps.decay, weight.reshape(len(weight), -1), memory, undisturbed)
         outlet.append(_hours(hours, HEAT, flow, records, *around) + HEAT / flow)

@@ -188,6 +188,7 @@ def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
     thermal = np.concatenate([circuit.thermal, circuit.thermal[:, :2] / circuit.thermal[:, 4:5]], axis=1)
     still = [*circuit.plant, *thermal.reshape(-1, lanes), *circuit.peak, *circuit.reserve]
     fields = [np.stack(field_of(each)) for each in circuit.wells]
+    fixed = np.concatenate([np.stack(still), fields[-1]])
     totals = np.zeros((len(Season._fields), lanes))
     totals[[SUM.inlet_min, SUM.outdoor_min, SUM.indoor_min]] = np.inf
     carried = {SUM.deviation: state.deviation, SUM.mass_deviation: state.mass_deviation}
@@ -196,20 +197,9 @@ def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
     for first in range(0, lanes, WIDTH):
         these = slice(first, first + WIDTH)
         weight, memory = wells.weight[..., these].copy(), state.memory[..., these].copy()
-        paces = [
-            Records.of(
-                Counterflow(*(value[..., these] for value in each.counterflow)),
-                steps.decay,
-                weight,
-                0.5 * column.length[..., these],
-            )
-            for each in circuit.steps
-        ]
+        paces = [records_of(state, wells, each, these) for each in circuit.steps]
         records = paces[-1]
         rows = records.cell.reshape(len(records.cell), -1, WIDTH)
-        water = np.stack([state.down[..., these], state.up[..., these]], axis=1).reshape(len(rows), 4, WIDTH)
-        rows[:, WATER : WATER + 4] = water
-        rows[:, MEMORY:] = memory[:, :FAST].reshape(len(rows), -1, WIDTH)
         sums = totals[:, these].ravel()
         run_hours(
             records,
@@ -218,7 +208,7 @@ def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
             weight.reshape(len(weight), -1),
             memory.reshape(len(memory), -1),
             column.undisturbed[:, these].copy(),
-            np.concatenate([np.stack(still), fields[-1]])[:, these].ravel(),
+            fixed[:, these].ravel(),
             sums,
             winter,
             first,
@@ -238,6 +228,18 @@ def heating_season(state: State, circuit: Circuit, winter: Winter) -> Season:
     for row, value in carried.items():
         value[:] = totals[row]
     return Season(*totals)
+
+
+def records_of(state: State, wells: Wells, steps: Steps, these: slice) -> Records:
+    """Records of WIDTH lanes of a field as it is now, for steps of `prepare_steps(wells, HOUR, daily=True)`."""
+    counterflow = Counterflow(*(value[..., these] for value in steps.counterflow))
+    half_length = 0.5 * wells.column.length[..., these]
+    records = Records.of(counterflow, steps.decay, wells.weight[..., these], half_length)
+    rows = records.cell.reshape(len(records.cell), -1, WIDTH)
+    water = np.stack([state.down[..., these], state.up[..., these]], axis=1)
+    rows[:, WATER : WATER + 4] = water.reshape(len(rows), 4, WIDTH)
+    rows[:, MEMORY:] = state.memory[:, :FAST, these].reshape(len(rows), -1, WIDTH)
+    return records
 
 
 def field_of(wells: Wells) -> Field:

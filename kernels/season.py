@@ -470,6 +470,22 @@ def run_heat_pumps(c, f, w, h, p, t, occupied):  # type: ignore[no-untyped-def]
         t[SUM.well_heat * WIDTH + i] += flow * (warm - cold)
 
 
+@njit(cache=True, error_model="numpy", forceinline=True)
+def run_heater(p, start, i, request, air, supply, units):  # type: ignore[no-untyped-def]
+    """`kernels.plant.peak_heating` of lane i for the `Heater` whose rows start there, with so many units at work."""
+    return peak_heating(
+        request,
+        air,
+        supply,
+        p[(start + HEATER.unit_capacity) * WIDTH + i] * units,
+        p[(start + HEATER.slope) * WIDTH + i],
+        p[(start + HEATER.rated_outdoor) * WIDTH + i],
+        p[(start + HEATER.lowest_outdoor) * WIDTH + i],
+        p[(start + HEATER.boiler_share) * WIDTH + i],
+        p[(start + HEATER.lift_share) * WIDTH + i],
+    )
+
+
 @njit(cache=True, error_model="numpy", fastmath={"contract"})
 def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
     """The same hour of peak heating, reserve heating and a tank that comes last; what is still missing is unmet.
@@ -478,27 +494,9 @@ def run_heaters(w, h, p, t):  # type: ignore[no-untyped-def]
     """
     for i in range(WIDTH):
         air, supply, missing = h[AIR * WIDTH + i], w[SUPPLY * WIDTH + i], w[MISSING * WIDTH + i]
-        peak, peak_purchased = peak_heating(
-            missing,
-            air,
-            supply,
-            p[(PEAK + HEATER.unit_capacity) * WIDTH + i] * h[(WORKING + PEAK_HEATING) * WIDTH + i],
-            p[(PEAK + HEATER.slope) * WIDTH + i],
-            p[(PEAK + HEATER.rated_outdoor) * WIDTH + i],
-            p[(PEAK + HEATER.lowest_outdoor) * WIDTH + i],
-            p[(PEAK + HEATER.boiler_share) * WIDTH + i],
-            p[(PEAK + HEATER.lift_share) * WIDTH + i],
-        )
-        reserve, reserve_purchased = peak_heating(
-            missing - peak,
-            air,
-            supply,
-            p[(RESERVE + HEATER.unit_capacity) * WIDTH + i] * h[(WORKING + RESERVE_HEATING) * WIDTH + i],
-            p[(RESERVE + HEATER.slope) * WIDTH + i],
-            p[(RESERVE + HEATER.rated_outdoor) * WIDTH + i],
-            p[(RESERVE + HEATER.lowest_outdoor) * WIDTH + i],
-            p[(RESERVE + HEATER.boiler_share) * WIDTH + i],
-            p[(RESERVE + HEATER.lift_share) * WIDTH + i],
+        peak, peak_purchased = run_heater(p, PEAK, i, missing, air, supply, h[(WORKING + PEAK_HEATING) * WIDTH + i])
+        reserve, reserve_purchased = run_heater(
+            p, RESERVE, i, missing - peak, air, supply, h[(WORKING + RESERVE_HEATING) * WIDTH + i]
         )
         missing = missing - peak - reserve
         stored, power = t[SUM.tank * WIDTH + i], p[PLANT.tank_power * WIDTH + i]

@@ -8,11 +8,16 @@ MOST_VALUES = 100_000
 MOST_BYTES = 20_000_000
 
 
+def leads_elsewhere(file: str) -> bool:
+    """Whether a file that a study names lies neither beside the study nor in a folder there."""
+    return Path(file).is_absolute() or ".." in Path(file).parts
+
+
 def read_column(folder: Path, file: str, column: str) -> list[float]:
     """Return the numbers of one column of a file in a folder; ValueError, in words for the user, when it cannot."""
     path = folder / file
     try:
-        if Path(file).is_absolute() or ".." in Path(file).parts:
+        if leads_elsewhere(file):
             raise ValueError(
                 f"{file[:100]!r} leads elsewhere; allowed: a file beside the study file, or in a folder there"
             )

@@ -405,12 +405,12 @@ def _weather(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> Callable[
 
 def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> dict[str, Array]:
     outdoor = _weather(study, rows, inputs)
-    building, thermal = building_inputs(inputs), thermal_response(inputs)
+    building = building_inputs(inputs)
     asked, indoor = np.empty((2, 24 * study.season.days, len(rows)))  # of one winter after the other
 
     def winter(number: int) -> Winter:
         air, occupied = outdoor(number), occupied_hours(study, number)
-        demand(air, occupied, thermal, **building, heat=asked, temperature=indoor)
+        demand(air, occupied, life.circuit.thermal, **building, heat=asked, temperature=indoor)
         return Winter(air, asked, indoor, occupied, working_units(study, inputs, rows, number))
 
     given, temperature = inputs, np.full(len(rows), FIRST_GUESS)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, StrictBool, field_validator, model_validator
 
 from kernels import weather
+from study.csv_file import leads_elsewhere
 from study.distributions import Input
 from study.errors import ConfigError
 from study.quantity import Quantity, short
@@ -304,7 +305,7 @@ def with_climate(data: Mapping[Any, Any], *, label: str, folder: Path) -> dict[A
 
 def beside(folder: Path, name: str, *, label: str) -> Path:
     """Path of a file that a study names; ConfigError when it does not lie beside the study or in a folder there."""
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    if leads_elsewhere(name):
         raise ConfigError(f"{label}: allowed: a file beside the study, got {short(name)}")
     return folder / name
 
