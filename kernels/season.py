@@ -631,8 +631,13 @@ def choose_flow(share, first, paces, records, w, p, today):  # type: ignore[no-u
 
 
 @njit(cache=True, error_model="numpy")
-def run_hours(records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces):  # type: ignore[no-untyped-def]
-    """All hours of a season for the lanes from `first` on; records, memory and totals are updated."""
+def run_hours(  # type: ignore[no-untyped-def]
+    records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces, course
+):
+    """All hours of a season for the lanes from `first` on; records, memory and totals are updated.
+
+    `course` is filled with the totals at the end of each hour, (hour, row · WIDTH), or is empty.
+    """
     cell, segment, flow, well = records.cell, records.segment, records.flow, records.well
     today = np.empty((DAY, HOUR_ROWS * WIDTH))
     for hour in range(len(winter.outdoor)):
@@ -650,5 +655,7 @@ def run_hours(records, at, decay, weight, memory, undisturbed, fixed, totals, wi
         for k in range(len(cell)):
             cell_down(cell, segment, flow, well, decay, k, at[k])
         close_hour(well, fixed, totals)
+        if hour < len(course):
+            course[hour] = totals
         if hour % DAY == DAY - 1:
             end_day(cell, decay, memory)

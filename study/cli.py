@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
 
 from study.errors import HotlandError, RunError
@@ -21,15 +22,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from study.config import Study
+    from study.engine import Progress
 
 WIDTH = 116
 _SECONDS_BETWEEN_LINES = 10.0
-
-
-def _folder(_context: click.Context, _option: click.Parameter, value: str | None) -> Path | None:
-    if value is not None and "://" in value:
-        raise click.BadParameter(f"{value!r}; allowed: a folder")
-    return Path(value) if value is not None else None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,56 +38,61 @@ def commands() -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--samples", type=int, help="Samples, instead of the study's; more than are there extend the store.")
 @click.option("--seed", type=int, help="Seed, instead of the study's.")
-@click.option("--output", callback=_folder, help="Folder of the store.  [default: ensembles/<name>.zarr]")
-@click.option("--address", help="A Ray cluster.  [default: this machine alone]")
+@click.option("--output", help="The store: a folder, s3://..., gs://... or az://...  [default: ensembles/<name>.zarr]")
+@click.option("--address", help="A Ray cluster, HOST:PORT, ray://HOST:PORT or auto.  [default: this machine alone]")
 @click.option(
-    "--block-size", type=click.IntRange(1, 100_000), help="Samples of a task in a new store; changes no result."
+    "--block-size",
+    type=click.IntRange(1, 100_000),
+    help="Samples of a task in a new store; changes no result.  [default: some 10 s of work]",
 )
+@click.option("--take-over", is_flag=True, help="Do not ask whether another run still writes to the store.")
+@click.option("--dashboard", is_flag=True, help="Show Ray's dashboard of this machine, on loopback.")
 def run(
     config: Path,
     samples: int | None,
     seed: int | None,
-    output: Path | None,
+    output: str | None,
     address: str | None,
     block_size: int | None,
+    take_over: bool,
+    dashboard: bool,
 ) -> None:
     """Run the study CONFIG, or what is left of it, and print the answer."""
     from study import engine
+    from study.cluster import messages_to_file
     from study.config import load_study
     from study.ensemble import open_ensemble
+    from study.storage import Storage
 
     study = load_study(config).with_overrides(samples=samples, seed=seed)
-    store = output or engine.default_store(study)
-    say = Console(
-        stderr=True, width=None if sys.stderr.isatty() else WIDTH, highlight=False, markup=False, soft_wrap=True
-    )
-    if address is not None:
-        engine.knock(address)
-    ensemble, blocks = engine.prepare(study, store, block_size=block_size or engine.BLOCK_SIZE)
-    if blocks:
-        rows = sum(map(len, blocks))
+    storage = Storage.at(output if output is not None else engine.default_store(study))
+    with os.fdopen(os.dup(2), "w", errors="replace") as screen:
+        terminal = screen.isatty()
+        say = Console(
+            file=screen, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
+        )
         say.print(f"{_plan(study)}, {len(study.uncertain)} uncertain inputs, {study.design}")
         _warn(study, say)
-        if rows < study.samples:
-            say.print(f"{store}: {study.samples - rows:,} samples are there, {rows:,} to go")
-        else:
-            say.print(f"{store}: new")
-        where = "this machine" if address is None else address
-        say.print(f"starting on {where}; the very first time the kernels are compiled, which takes half a minute ...")
-        try:
-            with _progress(say, study.samples - rows) as progress:
-                engine.run_blocks(study, ensemble, blocks, address=address, progress=progress)
-        except KeyboardInterrupt:
-            done = sum(map(len, ensemble.received()))
-            say.print(f"interrupted: {done:,} samples are kept in {store}; the same command goes on from there")
-            raise
-    elif ensemble.samples > study.samples:
-        say.print(
-            f"{store}: finished, {ensemble.samples:,} samples are there, more than the {study.samples:,} asked for"
-        )
-    else:
-        say.print(f"{store}: finished, all {study.samples:,} samples are there")
-    _print_summary(open_ensemble(store), as_json=False)
+        with messages_to_file() as log, _progress(say) as watch:
+            try:
+                engine.execute(
+                    study,
+                    storage,
+                    address=address,
+                    block_size=block_size,
+                    take_over=take_over,
+                    dashboard=dashboard,
+                    say=say.print,
+                    watch=watch,
+                )
+            except RunError as error:
+                if log.exists() and log.stat().st_size:
+                    raise RunError(f"{error}\nRay's own messages: {log}") from error
+                raise
+            except KeyboardInterrupt:
+                say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
+                raise
+    _print_summary(open_ensemble(storage.address), as_json=False)
 
 
 @commands.command()
@@ -121,13 +122,56 @@ def check(config: Path) -> None:
 
 
 @commands.command()
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("store")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-def summary(store: Path, as_json: bool) -> None:
+def summary(store: str, as_json: bool) -> None:
     """Print the distributions of the ensemble STORE, with confidence intervals."""
     from study.ensemble import open_ensemble
 
     _print_summary(open_ensemble(store), as_json=as_json)
+
+
+@commands.command()
+@click.argument("store")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def info(store: str, as_json: bool) -> None:
+    """Print where the ensemble STORE comes from: study, code, machines, runs, what was tried again, what failed."""
+    import json
+
+    from study.information import describe, information
+
+    found = information(store)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for line in describe(found):
+            click.echo(line)
+
+
+@commands.command()
+@click.argument("store")
+@click.option("--blocks", type=click.IntRange(0), default=3, show_default=True, help="Blocks to compute again.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Seed of their choice.")
+def verify(store: str, blocks: int, seed: int) -> None:
+    """Check that the ensemble STORE is complete and undamaged, and compute some of its blocks again, bit by bit."""
+    from study.verification import verify as check_store
+
+    found = check_store(store, blocks=blocks, seed=seed)
+    if found.problems:
+        more = len(found.problems) - 20
+        lines = [*found.problems[:20], *([f"and {more} more"] if more > 0 else [])]
+        raise RunError("\n  ".join([f"{store}: not as it should be", *lines]))
+    again = f"; computed again, to the same bits: blocks {', '.join(map(str, found.recomputed))}" if blocks else ""
+    click.echo(f"{store}: complete, {found.checked:,} blocks have their checksums{again}")
+
+
+@commands.command()
+@click.argument("store")
+def migrate(store: str) -> None:
+    """Bring the ensemble STORE, made by an older hotland, to the present format, with every row it has."""
+    from study.migrations import migrate as bring_up_to_date
+
+    click.echo(bring_up_to_date(store))
 
 
 @commands.command()
@@ -292,37 +336,53 @@ def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress(say: Console, kept: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, else a line now and then; called with samples done and in all, beside those kept."""
+def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
+    """A bar on a terminal, else a line now and then."""
     start = last = 0.0
 
-    def rate(done: int) -> float:
+    def rate(progress: "Progress") -> float:
         nonlocal start
         start = start or time.monotonic()
-        return done / max(time.monotonic() - start, 1e-3)
+        return progress.done / max(time.monotonic() - start, 1e-3)
 
-    def line(done: int, total: int) -> None:
+    def line(progress: "Progress") -> None:
         nonlocal last
-        speed, now = rate(done), time.monotonic()
+        speed, now, done, total = rate(progress), time.monotonic(), progress.done, progress.total
         if done == total or now - last >= _SECONDS_BETWEEN_LINES:
-            left = f"{speed:.1f}/s, {(total - done) / speed:.0f} s to go" if done else "started"
-            say.print(f"{kept + done:,} of {kept + total:,} samples, {left}")
+            left = f"{speed:.1f}/s, {(total - done) / speed:.0f} s to go; {_state(progress)}" if done else "started"
+            say.print(f"{done:,} of {total:,} samples, {left}")
             last = now
 
     if not say.is_terminal:
         yield line
         return
     columns = (
-        BarColumn(),
+        BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("samples, {task.fields[rate]}, to go"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}"),
     )
-    with Progress(*columns, console=say) as bar:
-        task = bar.add_task("", total=None, rate="starting")
-        yield lambda done, total: bar.update(
-            task, completed=kept + done, total=kept + total, rate=f"{rate(done):.1f}/s"
+    with Bar(*columns, console=say) as bar:
+        task = bar.add_task("", total=None, rate="starting", state="")
+        yield lambda progress: bar.update(
+            task,
+            completed=progress.done,
+            total=progress.total,
+            rate=f"{rate(progress):.1f}/s",
+            state=_state(progress) if progress.done else "",
         )
+
+
+def _state(progress: "Progress") -> str:
+    """The estimate so far, and what went wrong, if anything did."""
+    failed = sum(progress.tally.failed.values())
+    parts = [
+        progress.tally.line(),
+        f"{failed:,} failed" if failed else "",
+        f"{len(progress.retries):,} blocks tried again" if progress.retries else "",
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def main() -> None:

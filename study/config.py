@@ -31,6 +31,7 @@ from study.plant import (
 )
 from study.quantity import Quantity, short
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
+from study.traces import Tracing
 from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
 from study.winters import SURFACE, Climate, Days, Text, recorded_winters, with_climate
 
@@ -209,6 +210,7 @@ class Study(Document):
     summer_recharge: SummerRecharge | None = None
     carbon: Carbon
     correlations: Annotated[tuple[Correlation, ...], Field(max_length=1000)] = ()
+    traces: Tracing | None = None
 
     @functools.cached_property
     def inputs(self) -> dict[str, Input]:
@@ -221,7 +223,10 @@ class Study(Document):
         return {key: value for key, value in self.inputs.items() if value.uncertain}
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that determines a row's bits: not of samples, description, claim and sources."""
+        """Return the SHA-256 of all that determines a row's bits: not of samples, description, claim and sources.
+
+        Traces, which a store has from its beginning, are in it.
+        """
         parts = {k: v for k, v in self.resolved().items() if k not in ("samples", "description", "claim")}
         return hashlib.sha256(json.dumps(without_sources(parts), sort_keys=True).encode()).hexdigest()
 
@@ -244,6 +249,15 @@ class Study(Document):
             hours = recorded_winters(self.climate.record).shape[1]
             if hours != 24 * self.season.days:
                 raise ValueError(f"climate.record: its winters have {hours} h, the season {24 * self.season.days} h")
+        return self
+
+    @model_validator(mode="after")
+    def _traces_fit(self) -> Self:
+        if self.traces is not None:
+            try:
+                self.traces.refuse(samples=self.samples, winters=self.winters, days=self.season.days)
+            except ValueError as error:
+                raise ValueError(f"traces.{error}") from None
         return self
 
     @model_validator(mode="after")

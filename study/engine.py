@@ -1,28 +1,81 @@
-"""Running a study: blocks of rows as Ray tasks, each committed by the worker that computed it."""
+"""Running a study: blocks of rows computed here or as Ray tasks, each committed by the worker that computed it.
 
-import os
-import socket
-from collections.abc import Callable
+What goes wrong is told apart: a machine's fault (a worker, a node or the memory gone, a store that does not answer) is
+tried again, a bounded number of times; a numerical fault is a failed row; anything else is a bug and stops the run.
+"""
+
+import errno
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from kernels import LANES
+from study.cluster import Head, inspect_nodes, knock, resolve, start_ray
 from study.config import Study, variable_name
-from study.ensemble import RECEIPTS, Block, Ensemble, open_ensemble, refuse_other_study
-from study.errors import ClusterError, RunError
-from study.simulation import refuse_hopeless, simulate
+from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
+from study.errors import EnsembleError, HotlandError, RunError
+from study.plan import Plan, bytes_per_sample, choose_block_size, seconds_per_sample
+from study.provenance import cores, machine
+from study.runs import RUNS, Run, now
+from study.simulation import Results, refuse_hopeless, simulate
+from study.storage import Storage
+from study.tally import Tally
 
 if TYPE_CHECKING:
     import xarray as xr
 
-BLOCK_SIZE = 128
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS = 5
+"""How often a block may end its worker, or fail to be written, before the run gives up."""
+MOST_NODES_LOST = 20
+"""How often a block may lose the whole node under it."""
+SMALL = 15.0
+"""Work for one core that is not worth starting Ray, s."""
+AHEAD = 5.0
+"""A block is computed in this process while Ray starts, if it takes no longer than that, s."""
+HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the file system says when trying again is of no use."""
+_LOOKS = 2.0  # between two looks at the head and the owner of the store, s
 
-Progress = Callable[[int, int], None]
-"""Called with rows done and rows in all."""
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    done, total
+        Samples computed in this run, and those that it has to compute.
+    workers
+        Cores at work.
+    retries
+        What was tried again: time, block, fault.
+    tally
+        Statistics of the samples done in this run.
+    """
+
+    total: int
+    tally: Tally
+    done: int = 0
+    workers: int = 1
+    retries: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A block that is committed: what it came to, and what it took, s."""
+
+    block: Block
+    tally: Tally
+    computing: float
+    committing: float
 
 
 def default_store(study: Study) -> Path:
@@ -30,166 +83,316 @@ def default_store(study: Study) -> Path:
     return Path("ensembles") / f"{study.name}.zarr"
 
 
-def compute_block(study: Study, ensemble: Ensemble, block: Block) -> Block:
+def compute_block(study: Study, ensemble: Ensemble, block: Block, attempt: int = 1) -> Done:
     """Compute one block and commit it."""
+    start = time.perf_counter()
     results = simulate(study, block.rows)
+    seconds = round(time.perf_counter() - start, 3)
     reasons = {block.start + row: reason for row, reason in results.reasons.items()}
+    about = {"machine": machine(), "seconds": seconds, "attempt": attempt, "written": now()}
+    ensemble.commit(block, chunks_of(study, ensemble, block, results), reasons, about)
+    tally = Tally.of(study, block.rows, results.values)
+    return Done(block, tally, seconds, time.perf_counter() - start - seconds)
+
+
+def chunks_of(study: Study, ensemble: Ensemble, block: Block, results: Results) -> dict[str, NDArray[np.generic]]:
+    """Numbers of all chunks of a block, by name, from what its rows came to."""
     coordinates = {"sample": block.rows, "replicate": block.rows % study.replicates}
     values = {variable_name(name): value for name, value in results.values.items()}
-    ensemble.commit(block, {**coordinates, **values}, reasons)
-    return block
+    return ensemble.chunks(block, {**coordinates, **values}, results.traces)
 
 
-def prepare(study: Study, store: Path, *, block_size: int = BLOCK_SIZE) -> tuple[Ensemble, list[Block]]:
+def prepare(study: Study, storage: Storage, *, block_size: int) -> tuple[Ensemble, list[Block]]:
     """Create the store, or open it and lay it out for more samples; and the blocks that are still to be computed.
 
     Raises
     ------
     EnsembleError
-        When the store belongs to another study, or cannot be made or read.
-    ConfigError
-        When every sample would fail.
+        When the store belongs to another study, or cannot be read.
     """
-    if not os.path.lexists(store) or (store.is_dir() and not any(store.iterdir())):
-        refuse_hopeless(study)
-        ensemble = Ensemble.create(store, study, block_size=block_size)
-    else:
-        refuse_other_study(store, study)
-        ensemble = Ensemble.open(store)
+    if storage.exists(ROOT):
+        refuse_other_study(storage, study)
+        ensemble = Ensemble.open(storage)
         if ensemble.samples < study.samples:
             ensemble = ensemble.extend(study)
-    (store / RECEIPTS).mkdir(exist_ok=True)
-    done = set(ensemble.received())
-    return ensemble, [block for block in ensemble.blocks() if block.start < study.samples and block not in done]
+    else:
+        ensemble = Ensemble.create(storage, study, block_size=block_size)
+    return ensemble, missing(ensemble, study)
 
 
-def warm_up(study: Study) -> None:
-    """Compile the kernels, or load them from their cache, before workers ask for them all at once."""
-    simulate(study.model_copy(update={"winters": 1}), np.array([0]))
+def missing(ensemble: Ensemble, study: Study) -> list[Block]:
+    """Blocks of a study's samples that are not done."""
+    done = {block.index for block in ensemble.received()}
+    return [block for block in ensemble.blocks() if block.start < study.samples and block.index not in done]
 
 
-def run_blocks(
-    study: Study, ensemble: Ensemble, blocks: list[Block], *, address: str | None = None, progress: Progress
-) -> None:
-    """Compute blocks as Ray tasks; a single one, which there is nothing to share of, in this process.
+def execute(
+    study: Study,
+    storage: Storage,
+    *,
+    address: str | None = None,
+    block_size: int | None = None,
+    take_over: bool = False,
+    dashboard: bool = False,
+    say: Callable[[str], None] = lambda _text: None,
+    watch: Callable[[Progress], None] = lambda _progress: None,
+) -> bool:
+    """Run a study, or what is left of it; False if nothing was.
 
     Parameters
     ----------
     address
-        A Ray cluster; by default this machine alone, with nothing listening beyond loopback.
-    progress
-        Called whenever there is something to tell.
+        A Ray cluster, or "local" for this machine alone: the default, but in a job of a cluster that cluster.
+    block_size
+        Rows of a block of a new store; by default from how long they take.
+    take_over
+        Do not ask whether another run still writes to the store.
+    dashboard
+        Whether this machine's own Ray shows its dashboard, on loopback.
+    say
+        Told in words what is being done.
+    watch
+        Called whenever there is something to show.
 
     Raises
     ------
-    RunError
-        When a block fails again and again, or the code does.
+    HotlandError
+        As of `run`.
     """
-    if len(blocks) == 1 and address is None:
-        (block,) = blocks
-        progress(0, len(block))
-        try:
-            compute_block(study, ensemble, block)
-        except OSError as error:
-            raise _cannot_write(ensemble, error) from error
-        progress(len(block), len(block))
-        return
-    with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
-        compiling = pool.submit(warm_up, study)
-        ray = start_ray(address)
-        compiling.result()
+    address = resolve(address)
+    if address is not None:
+        knock(address)
+    done, cells = 0, None
+    if storage.exists(ROOT):
+        refuse_other_study(storage, study)
+        ensemble = Ensemble.open(storage)
+        cells = ensemble.block_size
+        left = missing(ensemble, study)
+        done = min(study.samples, ensemble.samples) - sum(map(ensemble.counted, left))
+        if ensemble.samples >= study.samples and not left:
+            more = ensemble.samples > study.samples
+            all_there = f"{ensemble.samples:,} samples are there, more than the {study.samples:,} asked for"
+            say(f"{storage}: finished, {all_there if more else f'all {study.samples:,} samples are there'}")
+            return False
+    elif not storage.empty() and not storage.names(RUNS):
+        raise EnsembleError(f"{storage}: there is something else here, and no ensemble; give another --output")
+    refuse_hopeless(study)
+    storage.refuse_unwritable()
+    say(f"{storage}: {f'{done:,} samples are there, {study.samples - done:,} to go' if cells else 'new'}")
+    say("timing a few samples; the very first time the kernels are compiled, which takes half a minute ...")
+    seconds = seconds_per_sample(study)
+    workers = None if address is None else start_ray(address)
     try:
-        _share_out(ray, study, ensemble, blocks, progress)
-    finally:
-        ray.shutdown()
-
-
-def _share_out(ray: Any, study: Study, ensemble: Ensemble, blocks: list[Block], progress: Progress) -> None:
-    """Keep a bounded number of tasks in flight until all blocks are done."""
-    task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
-    machine_faults = (
-        ray.exceptions.WorkerCrashedError,
-        ray.exceptions.NodeDiedError,
-        ray.exceptions.OutOfMemoryError,
-        ray.exceptions.RaySystemError,
-    )
-    shared = ray.put(study), ray.put(replace(ensemble, path=ensemble.path.absolute()))
-    waiting, attempts = list(reversed(blocks)), dict.fromkeys(blocks, 0)
-    flying: dict[Any, Block] = {}
-    total = sum(map(len, blocks))
-    done = 0
-    progress(done, total)
-    while waiting or flying:
-        while waiting and len(flying) < 2 * int(ray.cluster_resources().get("CPU", 1)) + 1:
-            block = waiting.pop()
-            attempts[block] += 1
-            flying[task.remote(*shared, block)] = block
-        ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
-        for ref in ready:
-            block = flying.pop(ref)
-            try:
-                ray.get(ref)
-            except machine_faults as error:
-                if attempts[block] >= MOST_ATTEMPTS:
-                    raise RunError(f"block {block.index} ended its worker {MOST_ATTEMPTS} times: {error}") from error
-                waiting.append(block)
-            except OSError as error:  # Ray raises what the task raised, as a RayTaskError too
-                raise _cannot_write(ensemble, error) from error
-            except ray.exceptions.RayTaskError as error:
-                raise RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}):\n{error}") from error
-            except ray.exceptions.RayError as error:
-                raise RunError(
-                    f"Ray failed: {error}; what is done stays, the same command goes on from there"
-                ) from error
+        count = cores() if workers is None else int(workers.cluster_resources().get("CPU", 0)) or cores()
+        block_size = cells or block_size or choose_block_size(study.samples, seconds, count)
+        _refuse_full(study, storage, done, block_size)
+        where = f"a cluster of {len(workers.nodes())} nodes" if workers else "this machine"
+        about = {"address": address or "local", "samples asked for": study.samples, "workers": count}
+        with _owning(storage, about, take_over=take_over, say=say) as (run, progress_of):
+            storage.sweep()
+            ensemble, blocks = prepare(study, storage, block_size=block_size)
+            progress = progress_of(Progress(sum(map(ensemble.counted, blocks)), Tally.empty(study), workers=count))
+            say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {count} at a time on {where}")
+            watch(progress)
+            job = _Job(study, ensemble, blocks, run, progress, watch)
+            if workers:
+                inspect_nodes(workers, storage, f"{RUNS}/{run.number:04d}.json")
+                job.share_out(workers, Head(workers, address))
             else:
-                done += len(block)
-        progress(done, total)
+                groups = -(-ensemble.block_size // LANES) * len(blocks)
+                job.on_this_machine(groups * LANES * seconds, seconds * ensemble.block_size, dashboard=dashboard)
+    finally:
+        if workers:
+            workers.shutdown()
+    return True
 
 
-def _cannot_write(ensemble: Ensemble, error: OSError) -> RunError:
-    reason = getattr(error, "cause", error)
-    return RunError(
-        f"{ensemble.path}: cannot be written: {reason}; what is there stays, the same command goes on from there"
-    )
+@contextmanager
+def _owning(
+    storage: Storage, about: dict[str, Any], *, take_over: bool, say: Callable[[str], None]
+) -> Iterator[tuple[Run, Callable[[Progress], Progress]]]:
+    """Own the store, and leave a record of how it ended."""
+    run = Run.begin(storage, about, take_over=take_over, say=say)
+    seen: list[Progress] = []
 
+    def watched(progress: Progress) -> Progress:
+        seen.append(progress)
+        return progress
 
-def start_ray(address: str | None) -> Any:
-    """Import Ray and connect it: to a cluster, or to this machine's own cores, quietly and on loopback alone."""
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS"), "1")
-    if address is None:
-        # binds everything to 127.0.0.1, where no token is needed
-        os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="disabled")
-        os.environ.update(threads)
-    import ray
-
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ray.init("local", num_cpus=cores, include_dashboard=False, object_store_memory=100 * 2**20, **options)
-    else:
-        try:
-            ray.init(address=address, runtime_env={"env_vars": threads}, **options)
-        except (OSError, RuntimeError, ValueError, ImportError) as error:
-            raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
-    return ray
-
-
-def knock(address: str) -> None:
-    """Raise ClusterError when nothing listens at HOST:PORT: Ray itself would go on trying for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if address == "auto":
-        return
-    if not (host and port.isdecimal()):
-        raise ClusterError(f"--address {address!r}; allowed: HOST:PORT, ray://HOST:PORT or auto")
+    state = "failed"
+    reason: dict[str, Any] = {}
     try:
-        socket.create_connection((host, int(port)), timeout=10.0).close()
-    except (OSError, OverflowError) as error:
-        raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
+        yield run, watched
+        state = "finished"
+    except KeyboardInterrupt:
+        state = "interrupted"
+        raise
+    except BaseException as error:
+        reason = {"reason": str(error)[:2000] or type(error).__name__}
+        raise
+    finally:
+        done, retries = (seen[0].done, seen[0].retries) if seen else (0, [])
+        run.end(state, {"samples": done, "retries": retries[:1000], **reason})
+
+
+def _refuse_full(study: Study, storage: Storage, done: int, block_size: int) -> None:
+    free = storage.free()
+    needed = Plan.of(study, block_size=block_size).store_size - done * bytes_per_sample(study)
+    if free is not None and free < needed:
+        raise EnsembleError(
+            f"{storage}: {free / 1e9:.3g} GB are free there, and the samples to go take up to {needed / 1e9:.3g} GB"
+        )
+
+
+@dataclass
+class _Job:
+    """Blocks to be computed, and how far that is."""
+
+    study: Study
+    ensemble: Ensemble
+    blocks: list[Block]
+    run: Run
+    progress: Progress
+    watch: Callable[[Progress], None]
+
+    def on_this_machine(self, work: float, block: float, *, dashboard: bool) -> None:
+        """Compute all: one after the other in this process, or on this machine's own Ray.
+
+        Parameters
+        ----------
+        work, block
+            Time that all and one of them take on one core, s.
+        dashboard
+            As of `execute`.
+        """
+        waiting = list(reversed(self.blocks))
+        if not dashboard and (work <= SMALL or len(waiting) == 1 or self.progress.workers == 1):
+            while waiting:
+                self._received(self._here(waiting.pop()))
+            return
+        started = threading.Event()
+
+        def meanwhile() -> None:
+            while len(waiting) > 1 and block <= AHEAD and not started.is_set():
+                self._received(self._here(waiting.pop()))
+
+        ray = None
+        try:
+            with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
+                ahead = pool.submit(meanwhile)
+                try:
+                    ray = start_ray(None, dashboard=dashboard)
+                finally:
+                    started.set()
+                ahead.result()
+            self.blocks = list(reversed(waiting))
+            self.share_out(ray, Head(ray, None))
+        finally:
+            if ray:
+                ray.shutdown()
+
+    def _here(self, block: Block) -> Done:
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                return compute_block(self.study, self.ensemble, block, attempt)
+            except (OSError, MemoryError) as error:
+                self._machine_fault(block, error, attempt, MOST_ATTEMPTS)
+            except HotlandError:
+                raise
+            except Exception as error:
+                import traceback
+
+                raise self._bug(block, traceback.format_exc()) from error
+        raise AssertionError  # the last fault has been raised
+
+    def share_out(self, ray: Any, head: Head) -> None:
+        """Compute all as Ray tasks, a bounded number of them in flight."""
+        task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
+        shared = ray.put(self.study), ray.put(self.ensemble)
+        waiting = list(reversed(self.blocks))
+        attempts, nodes_lost = dict.fromkeys(waiting, 0), dict.fromkeys(waiting, 0)
+        flying: dict[Any, Block] = {}
+        looked = 0.0
+        while waiting or flying:
+            if time.monotonic() - looked > _LOOKS:
+                self._look(head)
+                self.progress.workers = int(ray.cluster_resources().get("CPU", 0))
+                looked = time.monotonic()
+            while waiting and len(flying) < window(self.progress.workers):
+                block = waiting.pop()
+                attempts[block] += 1
+                flying[task.remote(*shared, block, attempts[block])] = block
+            ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
+            if ready:
+                ready, _ = ray.wait(list(flying), num_returns=len(flying), timeout=0)
+            for ref in ready:
+                block = flying.pop(ref)
+                try:
+                    self._received(ray.get(ref))
+                    continue
+                except ray.exceptions.NodeDiedError as error:
+                    attempts[block] -= 1  # the node's fault, not the block's
+                    nodes_lost[block] += 1
+                    self._machine_fault(block, error, nodes_lost[block], MOST_NODES_LOST)
+                except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+                    self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
+                except (OSError, MemoryError) as error:  # Ray raises what the task raised, as a RayTaskError too
+                    self._machine_fault(block, getattr(error, "cause", error), attempts[block], MOST_ATTEMPTS)
+                except HotlandError as error:
+                    raise RunError(f"block {block.index}: {getattr(error, 'cause', error)}") from error
+                except ray.exceptions.RayTaskError as error:
+                    raise self._bug(block, str(error)) from error
+                except ray.exceptions.RayError as error:
+                    self._look(head)
+                    self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
+                waiting.append(block)
+            self.watch(self.progress)
+
+    def _look(self, head: Head) -> None:
+        if self.run.taken_over:
+            raise RunError(f"{self.ensemble.storage}: {self.run.taken_over} has taken the store over; this one stops")
+        if head.gone():
+            raise RunError(f"the head of the Ray cluster is gone; {self._kept}")
+
+    def _received(self, done: Done) -> None:
+        self.progress.done += self.ensemble.counted(done.block)
+        self.progress.tally = self.progress.tally + done.tally
+        self.run.tell(samples=self.progress.done)
+        self.watch(self.progress)
+
+    def _machine_fault(self, block: Block, error: BaseException, times: int, most: int) -> None:
+        """Note a fault after which the block is tried again; raise RunError if it was so too often."""
+        said = str(error).strip().splitlines() or [""]
+        fault = f"{type(error).__name__}: {said[0][:300]}"
+        if isinstance(error, OSError) and error.errno in HOPELESS:
+            raise RunError(f"{self.ensemble.storage}: cannot be written: {error}; {self._kept}") from error
+        if times >= most:
+            raise RunError(
+                f"block {block.index} failed {times} times, the last time by {fault}; {self._kept}"
+            ) from error
+        self.progress.retries.append({"time": now(), "block": block.index, "fault": fault})
+        self.run.tell(retries=self.progress.retries[:1000])
+
+    def _bug(self, block: Block, text: str) -> RunError:
+        return RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}) met a bug in hotland:\n{text}")
+
+    @property
+    def _kept(self) -> str:
+        return "what is done stays, the same command goes on from there"
+
+
+def window(workers: int) -> int:
+    """Return how many tasks to have in flight for so many cores: each has the next one waiting."""
+    return 2 * workers + 1
 
 
 def run(
-    study: Study, *, output: str | Path | None = None, address: str | None = None, block_size: int | None = None
+    study: Study,
+    *,
+    output: str | Path | None = None,
+    address: str | None = None,
+    block_size: int | None = None,
+    take_over: bool = False,
 ) -> "xr.Dataset":
     """Run a study, or what is left of it, and open its ensemble.
 
@@ -198,11 +401,13 @@ def run(
     study
         From `load`.
     output
-        The store; by default ``ensembles/<name>.zarr``.
+        The store, a folder or an address in an object store; by default ``ensembles/<name>.zarr``.
     address
         A Ray cluster; by default this machine alone.
     block_size
         Samples of a task in a new store; no result depends on it.
+    take_over
+        Do not ask whether another run still writes to the store.
 
     Returns
     -------
@@ -210,15 +415,15 @@ def run(
 
     Raises
     ------
+    StorageError
+        When the output is no place for a store.
     EnsembleError
-        When the store belongs to another study, or cannot be made or read.
+        When the store belongs to another study, or cannot be made or read, or another run is writing to it.
+    ClusterError
+        When there is no cluster that can be used at the address.
     RunError
-        When a block fails again and again.
+        When a block fails again and again, or the code does.
     """
-    store = Path(output) if output is not None else default_store(study)
-    if address is not None:
-        knock(address)
-    ensemble, blocks = prepare(study, store, block_size=block_size or BLOCK_SIZE)
-    if blocks:
-        run_blocks(study, ensemble, blocks, address=address, progress=lambda _done, _total: None)
-    return open_ensemble(store)
+    storage = Storage.at(output if output is not None else default_store(study))
+    execute(study, storage, address=address, block_size=block_size, take_over=take_over)
+    return open_ensemble(storage.address)

@@ -1,23 +1,20 @@
 """The ensemble: one Zarr store with a row for each sample, filled block by block.
 
 The store is laid out once at full size. A *block* is a range of rows and one chunk of every variable, so that two
-writers never share one. A block counts once its receipt is there: created last and exclusively, after all its chunks
-are on disk, with checksums of what it covers. Readers see received blocks only; whatever is killed at whatever
-moment, the rest is computed again, to the same bits.
+writers never share one; it is always computed in full, the last one beyond the samples asked for, so that every object
+of a store has one possible content, whoever writes it, and however late. A block counts once its receipt is there:
+created last and exclusively, after all its chunks are durable, with checksums of what it covers. Readers see received
+blocks only; whatever is killed at whatever moment, the rest is computed again, to the same bits.
 """
 
 import hashlib
 import json
-import os
-import shutil
-import uuid
 import warnings
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,38 +22,25 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
+from zarr.core.buffer import Buffer, default_buffer_prototype
+from zarr.storage import MemoryStore
 
+from kernels import LANES
 from study.config import Study, flatten, variable_name, without_sources
-from study.errors import EnsembleError
+from study.errors import EnsembleError, HotlandError
+from study.provenance import code_fingerprint, packages
+from study.storage import Storage
+from study.traces import PLACE, Traces, trace_arrays
+from study.variables import SAMPLE_VARIABLES, TYPES, VARIABLES, variable
 
 if TYPE_CHECKING:
     import xarray as xr
 
-FORMAT = 2
+FORMAT = 3
+ROOT = "zarr.json"
 RECEIPTS = "receipts"
-CODE = (
-    "kernels",
-    *(
-        f"study/{name}.py"
-        for name in (
-            "config",
-            "distributions",
-            "fluid",
-            "heating",
-            "outputs",
-            "plant",
-            "quantity",
-            "sampling",
-            "simulation",
-            "well_case",
-            "wells",
-            "winters",
-        )
-    ),
-)
-PACKAGES = ("hotland", "numba", "numpy", "ray", "scipy", "xarray", "zarr")
-
-STATUS_MEANINGS = "ok input_out_of_range not_finite energy_imbalance"
+_KEYS = {"name": "default", "separator": "."}
+_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
 
 
 @dataclass(frozen=True)
@@ -67,9 +51,6 @@ class Block:
     start: int
     stop: int
 
-    def __len__(self) -> int:
-        return self.stop - self.start
-
     @property
     def rows(self) -> NDArray[np.int64]:
         """Indices of its rows."""
@@ -77,126 +58,52 @@ class Block:
 
     @property
     def receipt(self) -> str:
-        """Name of the file that says it is done."""
-        return f"{self.index:08d}-{self.stop:010d}.json"
-
-
-def _variable(units: str, long_name: str, **attributes: str) -> dict[str, Any]:
-    return {"units": units, "long_name": long_name, **attributes}
-
-
-_AIR = {"standard_name": "air_temperature"}
-VARIABLES: dict[str, dict[str, Any]] = {
-    "carbon_reduction": _variable("t CO2", "carbon reduction against the baseline"),
-    "carbon_baseline": _variable("t CO2", "emissions of the replaced heat supply, its network loss included"),
-    "carbon_electricity": _variable("t CO2", "emissions of the electricity used"),
-    "carbon_peak_fuel": _variable("t CO2", "emissions of the fuel of the peak heating"),
-    "carbon_refrigerant": _variable("t CO2", "emissions of lost refrigerant, as CO2 equivalent"),
-    "carbon_embodied": _variable("t CO2", "emissions of building the wells, spread over their lifetime"),
-    "grid_emission_factor": _variable("t CO2 MWh-1", "location-based emission factor of electricity"),
-    "heat_demand": _variable("MWh", "heat demand, what rooms caught up with included"),
-    "heat_delivered": _variable("MWh", "heat delivered by heat pumps and peak heating"),
-    "heat_unmet": _variable("MWh", "heat demanded but not delivered"),
-    "heat_backup": _variable("MWh", "heat delivered by peak and reserve heating"),
-    "heat_reserve": _variable("MWh", "heat delivered by the reserve heating alone"),
-    "heat_extracted": _variable("MWh", "heat taken from the wells"),
-    "heat_recharged": _variable("MWh", "heat put into the wells in the summer after the winter"),
-    "heat_storage_loss": _variable("MWh", "heat lost from the tank"),
-    "electricity": _variable("MWh", "electricity of heat pumps, circulation and peak heating"),
-    "electricity_compressor": _variable("MWh", "electricity of the heat pumps' compressors"),
-    "electricity_circulation": _variable("MWh", "electricity of the circulation pumps, wells and building circuit"),
-    "electricity_backup": _variable("MWh", "electricity of electric peak heating"),
-    "unmet_hours": _variable("h", "hours in which heat falls short"),
-    "shortfalls": _variable("1", "spells of hours in which heat falls short"),
-    "longest_shortfall": _variable("h", "longest spell in which heat falls short", cell_methods="winter: maximum"),
-    "worst_shortfall": _variable("MW", "largest heat flow that falls short", cell_methods="winter: maximum"),
-    "heating_reliability": _variable("1", "delivered over demanded heat"),
-    "peak_heating_share": _variable("1", "heat of peak and reserve heating over delivered heat"),
-    "indoor_temperature_min": _variable("degC", "lowest indoor temperature", cell_methods="winter: minimum", **_AIR),
-    "cold_hours": _variable("h", "hours colder indoors than comfort and schedule ask, by 0.1 K or more"),
-    "cold_degree_hours": _variable("K h", "kelvins below what comfort and schedule ask, summed over the hours"),
-    "inlet_temperature_min": _variable(
-        "degC", "lowest temperature of the water entering the wells", cell_methods="winter: minimum"
-    ),
-    "inlet_limit_hours": _variable("h", "hours in which the lowest allowed inlet temperature limits the heat pumps"),
-    "outage_hours": _variable("h", "hours in which any unit is out"),
-    "outlet_temperature_mean": _variable(
-        "degC", "mean temperature of the water leaving the wells", cell_methods="winter: mean"
-    ),
-    "thermal_interference": _variable("K", "ground at the wells colder for the other wells, at the end of the season"),
-    "coldest_well_penalty": _variable(
-        "K", "ground at the coldest well colder than at the mean well, equal heat from all, at the end of the season"
-    ),
-    "loop_temperature_mean": _variable(
-        "degC", "mean temperature of the water entering and leaving the wells", cell_methods="winter: mean"
-    ),
-    "outdoor_temperature_mean": _variable("degC", "mean outdoor temperature", cell_methods="winter: mean", **_AIR),
-    "outdoor_temperature_min": _variable("degC", "lowest outdoor temperature", cell_methods="winter: minimum", **_AIR),
-}
-"""Variables of (sample, winter)."""
-
-SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
-    "energy_imbalance": _variable("1", "energy not accounted for over the life, relative to the heat from the rock"),
-    "largest_unit_out_share": _variable("1", "installed capacity without the largest unit, over the design load"),
-    "replicate": _variable("1", "independent replicate of the design that the sample belongs to"),
-    "sample": _variable("1", "row of the design"),
-    "status": _variable("1", "how the sample ended", flag_meanings=STATUS_MEANINGS) | {"flag_values": [0, 1, 2, 3]},
-}
-_TYPES = {"replicate": "int16", "sample": "int64", "status": "int8"}
-
-
-def code_fingerprint() -> str:
-    """SHA-256 of the source that determines the bits of a row."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(
-        file for part in CODE for file in ([root / part] if part.endswith(".py") else (root / part).glob("*.py"))
-    ):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        """Name of the object that says it is done."""
+        return f"{RECEIPTS}/{self.index:08d}.json"
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A store on disk, laid out for a study.
+    """A store, laid out for a study.
 
     Attributes
     ----------
-    path
-        The store's folder.
+    storage
+        Where it is.
     samples
         Rows that it is laid out for.
     block_size
         Rows of a block.
     """
 
-    path: Path
+    storage: Storage
     samples: int
     block_size: int
 
     @classmethod
-    def create(cls, path: Path, study: Study, *, block_size: int) -> "Ensemble":
-        """Lay out a new store for all of a study's samples; it appears at `path` in one step.
+    def create(cls, storage: Storage, study: Study, *, block_size: int) -> "Ensemble":
+        """Lay out a new store for all of a study's samples; it appears in one step, with its root written last.
 
-        Raises
-        ------
-        EnsembleError
-            When the folder cannot be made.
+        Parameters
+        ----------
+        block_size
+            Rows of a block; a study with fewer gets smaller ones.
         """
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _lay_out(draft, study, block_size)
-            (draft / RECEIPTS).mkdir()
-            draft.rename(path)
-        except OSError as error:
-            raise EnsembleError(f"{path}: cannot be written: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        return cls(path, study.samples, block_size)
+        block_size = min(block_size, -(-study.samples // LANES) * LANES)
+        about = {
+            "fingerprint": study.fingerprint(),
+            "code_fingerprint": code_fingerprint(),
+            "kernels_fingerprint": code_fingerprint("kernels"),
+            "seed": study.seed,
+            "block_size": block_size,
+            "packages": packages(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        _write(storage, _lay_out(study, block_size, about))
+        return cls(storage, study.samples, block_size)
 
     @classmethod
-    def open(cls, path: Path) -> "Ensemble":
+    def open(cls, storage: Storage) -> "Ensemble":
         """Open a store that is there.
 
         Raises
@@ -204,10 +111,10 @@ class Ensemble:
         EnsembleError
             When it is not an ensemble of hotland.
         """
-        with _reading(path):
-            metadata = _metadata(path)
+        with reading(storage):
+            metadata = read_metadata(storage)
             shape = metadata["consolidated_metadata"]["metadata"]["sample"]["shape"]
-            ensemble = cls(path, int(shape[0]), int(metadata["attributes"]["block_size"]))
+            ensemble = cls(storage, int(shape[0]), int(metadata["attributes"]["block_size"]))
             if ensemble.samples < 1 or ensemble.block_size < 1:
                 raise ValueError(f"{ensemble.samples} samples in blocks of {ensemble.block_size}")
         return ensemble
@@ -215,122 +122,187 @@ class Ensemble:
     def extend(self, study: Study) -> "Ensemble":
         """Lay the store out for a study's samples, more than now.
 
-        The consolidated metadata, written last, makes it visible in one step; until then readers see no change.
+        The root, written last, makes it visible in one step; until then readers see no change.
         """
-        with _reading(self.path):
-            for name in zarr.open_group(self.path, mode="r").array_keys():
-                if name != "winter":
-                    array = zarr.open_array(self.path / name, mode="r+")
-                    array.resize((study.samples, *array.shape[1:]))
-            zarr.open_group(self.path, mode="r+").attrs["study"] = json.dumps(study.resolved())
-            _consolidate(self.path)
-        return Ensemble(self.path, study.samples, self.block_size)
+        with reading(self.storage):
+            attributes = read_metadata(self.storage)["attributes"]
+            about = {key: value for key, value in attributes.items() if key not in _said_by(study)}
+            _write(self.storage, _lay_out(study, self.block_size, about))
+        return Ensemble(self.storage, study.samples, self.block_size)
 
     def blocks(self) -> Iterator[Block]:
         """All blocks, in order."""
-        for start in range(0, self.samples, self.block_size):
-            yield Block(start // self.block_size, start, min(start + self.block_size, self.samples))
+        for index in range(-(-self.samples // self.block_size)):
+            yield self.block(index)
+
+    def block(self, index: int) -> Block:
+        """Block of that number; the last one may go beyond the samples."""
+        return Block(index, index * self.block_size, (index + 1) * self.block_size)
+
+    def counted(self, block: Block) -> int:
+        """Rows of a block that are samples of the study."""
+        return min(block.stop, self.samples) - block.start
 
     def received(self) -> list[Block]:
-        """Blocks that are done; of a block that was extended, the longer one."""
-        blocks: dict[int, Block] = {}
-        with _reading(self.path):
-            for path in sorted((self.path / RECEIPTS).glob("[0-9]*-[0-9]*.json")):
-                index, stop = (int(part) for part in path.stem.split("-"))
-                if stop <= self.samples:
-                    blocks[index] = Block(index, index * self.block_size, stop)
-        return list(blocks.values())
+        """Blocks that are done, in order."""
+        with reading(self.storage):
+            numbers = [name.removesuffix(".json") for name in self.storage.names(RECEIPTS) if name.endswith(".json")]
+            blocks = [self.block(int(number)) for number in numbers if len(number) == 8]
+        return [block for block in blocks if block.start < self.samples]
 
-    def commit(self, block: Block, values: Mapping[str, NDArray[np.generic]], reasons: Mapping[int, str]) -> None:
-        """Write a block and its receipt. Doing so again is harmless: the bits are the same, or it is an error.
+    def receipts(self, blocks: list[Block]) -> list[dict[str, Any]]:
+        """Receipts of blocks that are done: `block`, `start`, `stop`, `sha256` by variable, `failed` rows, and more.
+
+        Raises
+        ------
+        EnsembleError
+            When one is damaged.
+        """
+        with reading(self.storage):
+            receipts = [dict(json.loads(data)) for data in self.storage.read_many(block.receipt for block in blocks)]
+            for block, receipt in zip(blocks, receipts, strict=True):
+                failed = {int(row): str(reason) for row, reason in dict(receipt["failed"]).items()}
+                receipt |= {"failed": failed, "sha256": dict(receipt["sha256"])}
+                if receipt["block"] != block.index or not all(block.start <= row < block.stop for row in failed):
+                    raise ValueError(f"{block.receipt} is another block's")
+        return receipts
+
+    def chunks(
+        self, block: Block, values: Mapping[str, NDArray[np.generic]], traces: Traces | None = None
+    ) -> dict[str, NDArray[np.generic]]:
+        """Numbers of all chunks of a block, by the name of the object.
 
         Parameters
         ----------
         values
-            By variable, (row,) or (row, winter).
-        reasons
-            Why rows failed, by row of the ensemble.
+            By variable, (row,) or (row, winter), for all rows of the block.
+        traces
+            Series of the samples in the block that have some.
 
         Raises
         ------
         RuntimeError
-            When the block has been received with other bits, or does not fit the store.
+            When values are not those of its rows.
         """
-        group = zarr.open_group(self.path, mode="r+")
-        arrays = {name: array for name, array in group.arrays() if name in values}
-        data = {name: np.ascontiguousarray(value, dtype=arrays[name].dtype) for name, value in values.items()}
-        checksums = {name: zlib.crc32(value.tobytes()) for name, value in data.items()}
-        target = self.path / RECEIPTS / block.receipt
-        if target.exists():
-            self._compare(block, checksums)
+        data = {name: np.ascontiguousarray(value, dtype=TYPES.get(name, "float64")) for name, value in values.items()}
+        for name, value in data.items():
+            if len(value) != self.block_size:
+                raise RuntimeError(f"block {block.index}: {name} has {len(value)} rows, not {self.block_size}")
+        chunks = {f"{name}/{chunk_key(block.index, value.ndim)}": value for name, value in data.items()}
+        for name, place, series in traces.chunks() if traces else ():
+            chunks[f"{PLACE}/{name}/{chunk_key(place, series.ndim)}"] = series
+        return chunks
+
+    def commit(
+        self,
+        block: Block,
+        chunks: Mapping[str, NDArray[np.generic]],
+        reasons: Mapping[int, str],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a block and its receipt. Doing so again is harmless: the bits are the same, or it is an error.
+
+        Parameters
+        ----------
+        chunks
+            As of `chunks`.
+        reasons
+            Why rows failed, by row of the ensemble.
+        about
+            What else the receipt says.
+
+        Raises
+        ------
+        RuntimeError
+            When the block has been received with other bits.
+        OSError
+            When it cannot be written.
+        """
+        digests = {name: digest(value) for name, value in chunks.items()}
+        if self.storage.exists(block.receipt):
+            self._compare(block, digests)
             return
-        for name, array in arrays.items():
-            if array.shape[0] < block.stop:
-                raise RuntimeError(f"{self.path}: {name} has no room for block {block.index}")
-            array[block.start : block.stop] = data[name]
-            _sync(self.path / name / "c" / "/".join([str(block.index), *["0"] * (array.ndim - 1)]))
-        receipt = {"block": block.index, "start": block.start, "stop": block.stop, "crc32": checksums}
-        receipt["failed"] = {str(row): reason for row, reason in reasons.items()}
-        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        draft.write_text(json.dumps(receipt))
-        _sync(draft)
+        self.storage.write_many({name: encode(value) for name, value in chunks.items()})
+        receipt = {"block": block.index, "start": block.start, "stop": block.stop, "sha256": digests}
+        receipt |= {"failed": {str(row): reason for row, reason in reasons.items()}, **(about or {})}
         try:
-            os.link(draft, target)
+            self.storage.create(block.receipt, json.dumps(receipt).encode())
         except FileExistsError:
-            self._compare(block, checksums)
-        finally:
-            draft.unlink()
-        _sync(target.parent)
+            self._compare(block, digests)
 
-    def _compare(self, block: Block, checksums: dict[str, int]) -> None:
-        if json.loads((self.path / RECEIPTS / block.receipt).read_text())["crc32"] != checksums:
-            raise RuntimeError(f"{self.path}: block {block.index} was computed twice, with different bits")
-
-
-def _sync(path: Path) -> None:
-    """Have a file or folder on disk; a chunk of nothing but fill values has no file."""
-    if path.exists():
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def _compare(self, block: Block, digests: dict[str, str]) -> None:
+        (receipt,) = self.receipts([block])
+        different = [name for name in digests if receipt["sha256"].get(name) != digests[name]]
+        if different:
+            raise RuntimeError(
+                f"{self.storage}: block {block.index} was computed twice, with different bits ({different[0]}); first "
+                f"on {receipt.get('machine')}"
+            )
 
 
-def _consolidate(path: Path) -> None:
-    """Copy the metadata of all variables into the store's own: one file, replaced in one step."""
-    with warnings.catch_warnings():
-        for message in ("Consolidated metadata is currently not part", f"Object at {RECEIPTS} is not recognized"):
-            warnings.filterwarnings("ignore", message=message, category=UserWarning)
-        zarr.consolidate_metadata(path)
+def chunk_key(place: int, dimensions: int) -> str:
+    """Name of a chunk within its variable: at some place of the first dimension, the whole of the others."""
+    return ".".join(["c", str(place), *["0"] * (dimensions - 1)])
 
 
-def _lay_out(path: Path, study: Study, block_size: int) -> None:
-    rows, winters = study.samples, study.winters
-    group = zarr.create_group(
-        path,
-        attributes={
-            "Conventions": "CF-1.11",
-            "title": f"hotland ensemble of the study {study.name!r}",
-            "hotland_format": FORMAT,
-            "study": json.dumps(study.resolved()),
-            "fingerprint": study.fingerprint(),
-            "code_fingerprint": code_fingerprint(),
-            "seed": study.seed,
-            "block_size": block_size,
-            "packages": {name: version(name) for name in PACKAGES},
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "coordinates": "replicate",
-        },
+def digest(values: NDArray[np.generic]) -> str:
+    """SHA-256 of numbers, little-endian, in order."""
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
+
+
+def encode(values: NDArray[np.generic]) -> bytes:
+    """Numbers as a chunk of a variable."""
+    chunks, array = _chunk(values.shape, values.dtype.str)
+    array[...] = values
+    return chunks[chunk_key(0, values.ndim)].to_bytes()
+
+
+def decode(data: bytes, shape: tuple[int, ...], kind: str) -> NDArray[np.generic]:
+    """Numbers of a chunk of a variable; any exception may mean that it is damaged."""
+    chunks, array = _chunk(shape, np.dtype(kind).str)
+    chunks[chunk_key(0, len(shape))] = default_buffer_prototype().buffer.from_bytes(data)
+    return np.asarray(array[...])
+
+
+@lru_cache(maxsize=16)
+def _chunk(shape: tuple[int, ...], kind: str) -> tuple[dict[str, Buffer], "zarr.Array[Any]"]:
+    """An array of one chunk in memory, and where its bytes appear."""
+    objects: dict[str, Buffer] = {}
+    array = zarr.create_array(
+        MemoryStore(objects),
+        shape=shape,
+        chunks=shape,
+        dtype=kind,
+        compressors=_CODEC,
+        chunk_key_encoding=_KEYS,  # type: ignore[arg-type]
+        config={"write_empty_chunks": True},
     )
-    codec = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+    return objects, array
+
+
+def _said_by(study: Study) -> dict[str, Any]:
+    """Attributes that say which study it is."""
+    return {
+        "Conventions": "CF-1.11",
+        "title": f"hotland ensemble of the study {study.name!r}",
+        "hotland_format": FORMAT,
+        "study": json.dumps(study.resolved()),
+        "coordinates": "replicate",
+    }
+
+
+def _lay_out(study: Study, block_size: int, about: Mapping[str, Any]) -> dict[str, bytes]:
+    """Metadata of a store for a study, by name, and the coordinates that no block holds."""
+    objects: dict[str, Buffer] = {}
+    rows, winters = study.samples, study.winters
+    group = zarr.create_group(MemoryStore(objects), attributes={**_said_by(study), **about})
     inputs = {
-        variable_name(key): _variable(item.cf_unit, f"{item.description} ({key})")
+        variable_name(key): variable(item.cf_unit, f"{item.description} ({key})")
         for key, item in study.uncertain.items()
     }
     for name, attributes in ({**inputs, **SAMPLE_VARIABLES, **VARIABLES}).items():
         by_winter = name in VARIABLES
-        kind = _TYPES.get(name, "float64")
+        kind = TYPES.get(name, "float64")
         group.create_array(
             name,
             shape=(rows, winters) if by_winter else (rows,),
@@ -338,7 +310,8 @@ def _lay_out(path: Path, study: Study, block_size: int) -> None:
             dtype=kind,
             fill_value=np.nan if kind == "float64" else -1,
             dimension_names=("sample", "winter") if by_winter else ("sample",),
-            compressors=codec,
+            compressors=_CODEC,
+            chunk_key_encoding=_KEYS,  # type: ignore[arg-type]
             attributes=attributes,
         )
     winter = group.create_array(
@@ -347,43 +320,82 @@ def _lay_out(path: Path, study: Study, block_size: int) -> None:
         chunks=(winters,),
         dtype="int16",
         dimension_names=("winter",),
-        attributes=_variable("1", "heating season, the first one being 1"),
+        chunk_key_encoding=_KEYS,  # type: ignore[arg-type]
+        attributes=variable("1", "heating season, the first one being 1"),
     )
     winter[:] = np.arange(1, winters + 1)
-    _consolidate(path)
+    traces = trace_arrays(study)
+    place = group.create_group(PLACE) if traces else group
+    for each in traces:
+        series = place.create_array(
+            each.name,
+            shape=each.shape,
+            chunks=each.chunks,
+            dtype=each.dtype,
+            fill_value=each.fill_value,
+            dimension_names=each.dimensions,
+            compressors=_CODEC,
+            chunk_key_encoding=_KEYS,  # type: ignore[arg-type]
+            attributes=each.attributes,
+        )
+        if each.values is not None:
+            series[...] = each.values
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part", category=UserWarning)
+        zarr.consolidate_metadata(group.store)
+    return {name: buffer.to_bytes() for name, buffer in objects.items()}
+
+
+def _write(storage: Storage, objects: dict[str, bytes]) -> None:
+    """Write the objects of a layout, the root last."""
+    storage.write_many({name: data for name, data in objects.items() if name != ROOT})
+    storage.write(ROOT, objects[ROOT])
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged store brings about into one message: its files may hold anything."""
+def reading(storage: Storage) -> Iterator[None]:
+    """Turn whatever a damaged store brings about into one message: its objects may hold anything."""
     try:
         yield
-    except (EnsembleError, MemoryError):
+    except (HotlandError, MemoryError, ConnectionError):
         raise
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
-        raise EnsembleError(f"{path}: the store is damaged: {type(error).__name__}: {text}") from error
+        raise EnsembleError(f"{storage}: the store is damaged: {type(error).__name__}: {text}") from error
 
 
-def _metadata(path: Path) -> dict[str, Any]:
-    """The store's own metadata; EnsembleError when it is none of hotland's, or a newer one."""
+def read_metadata(storage: Storage, *, of_format: int = FORMAT) -> dict[str, Any]:
+    """The store's own metadata.
+
+    Raises
+    ------
+    EnsembleError
+        When it is none of hotland's, or of another format.
+    """
     try:
-        metadata = json.loads((path / "zarr.json").read_text())
+        metadata = json.loads(storage.read(ROOT))
         form = metadata["attributes"]["hotland_format"]
         if not isinstance(form, int):
             raise TypeError(form)
-    except FileNotFoundError:
-        raise EnsembleError(f"{path}: there is no ensemble here") from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise EnsembleError(f"{storage}: there is no ensemble here") from None
+    except ConnectionError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise EnsembleError(f"{path}: this is not an ensemble of hotland") from error
-    if form > FORMAT:
-        raise EnsembleError(f"{path}: made by a newer hotland (format {form}, this one reads format {FORMAT})")
-    if form < FORMAT:
+        raise EnsembleError(f"{storage}: this is not an ensemble of hotland") from error
+    if form > of_format:
+        raise EnsembleError(f"{storage}: made by a newer hotland (format {form}, this one reads format {of_format})")
+    if form == of_format == FORMAT or form == of_format:
+        return dict(metadata)
+    if form == 2:
         raise EnsembleError(
-            f"{path}: made by an older hotland, without all that this one tells of a winter (format {form}, this one "
-            f"reads format {FORMAT}); run the study again, into another --output"
+            f"{storage}: made by an older hotland (format {form}, this one reads format {of_format}); "
+            f"`hotland migrate {storage}` brings it up to date, with every row it has"
         )
-    return dict(metadata)
+    raise EnsembleError(
+        f"{storage}: made by an older hotland, without all that this one tells of a winter (format {form}, this one "
+        f"reads format {of_format}); run the study again, into another --output"
+    )
 
 
 def _brief(value: object) -> str:
@@ -392,10 +404,10 @@ def _brief(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:60]}..."
 
 
-def refuse_other_study(path: Path, study: Study) -> None:
+def refuse_other_study(storage: Storage, study: Study) -> None:
     """Raise EnsembleError when a store was made from another study, or by code that computes other bits."""
-    with _reading(path):
-        attributes = _metadata(path)["attributes"]
+    with reading(storage):
+        attributes = read_metadata(storage)["attributes"]
         same_study = attributes["fingerprint"] == study.fingerprint()
         same_code = attributes["code_fingerprint"] == code_fingerprint()
         made_by = attributes["packages"]["hotland"]
@@ -407,11 +419,11 @@ def refuse_other_study(path: Path, study: Study) -> None:
         lines = [f"  {key}: {old} in the store, {new} in the study" for key, old, new in values]
         if len(lines) > 10:
             lines = [*lines[:9], f"  and {len(lines) - 9} more"]
-        first, last = f"{path}: the store was made from another study, which differs in", "  give another --output"
+        first, last = f"{storage}: the store was made from another study, which differs in", "  give another --output"
         raise EnsembleError("\n".join([first, *lines, last]))
     if not same_code:
         raise EnsembleError(
-            f"{path}: the store was made by another version of hotland's kernels (hotland {made_by}), whose rows "
+            f"{storage}: the store was made by another version of hotland's kernels (hotland {made_by}), whose rows "
             "differ; give another --output"
         )
 
@@ -422,7 +434,7 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
     Parameters
     ----------
     store
-        Folder of the store.
+        Folder of the store, or its address in an object store.
 
     Returns
     -------
@@ -432,21 +444,25 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
     Raises
     ------
     EnsembleError
-        When there is no ensemble, or it is damaged or from a newer hotland.
+        When there is no ensemble, or it is damaged or of another format.
+    StorageError
+        When the address is none, or access is denied.
     """
     import xarray as xr  # slow to import, and not needed to write an ensemble
 
-    path = Path(store)
-    ensemble = Ensemble.open(path)
+    storage = Storage.at(store)
+    ensemble = Ensemble.open(storage)
     blocks = ensemble.received()  # first: what is received later may be seen, what is not yet there may not
-    with _reading(path):
-        dataset = xr.open_zarr(path, consolidated=True, chunks=None)
+    receipts = ensemble.receipts(blocks)
+    with reading(storage):
+        dataset = xr.open_zarr(storage.zarr(), consolidated=True, chunks=None)
         reason = np.full(dataset.sizes["sample"], "", dtype=object)
-        for block in blocks:
-            for row, text in dict(json.loads((path / RECEIPTS / block.receipt).read_text())["failed"]).items():
-                reason[int(row)] = str(text)
+        for receipt in receipts:
+            for row, text in receipt["failed"].items():
+                if row < len(reason):
+                    reason[row] = text
         dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
-        if sum(map(len, blocks)) < dataset.sizes["sample"]:
+        if sum(map(ensemble.counted, blocks)) < dataset.sizes["sample"]:
             rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
-            dataset = dataset.isel(sample=rows)
+            dataset = dataset.isel(sample=rows[rows < ensemble.samples])
     return dataset

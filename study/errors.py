@@ -15,6 +15,10 @@ class EnsembleError(HotlandError):
     """A store that cannot be used as asked; the text says why and what to do."""
 
 
+class StorageError(HotlandError):
+    """A folder or object store that cannot be used; the text says why."""
+
+
 class ClusterError(HotlandError):
     """There is no such cluster."""
 

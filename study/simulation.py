@@ -46,6 +46,9 @@ from study.heating import (
 )
 from study.outputs import outputs
 from study.sampling import sample_inputs
+from study.series import Recorder
+from study.traces import Traces
+from study.variables import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, NUMERICAL_FAULT, OK, VARIABLES
 from study.wells import (
     FIRST_GUESS,
     Inputs,
@@ -79,7 +82,6 @@ RESTS, RECHARGE_DAYS = 2, 5
 PACES = 4
 """Flows that pumps of variable speed are set to, from the least to the full one, day by day."""
 
-OK, INPUT_OUT_OF_RANGE, NOT_FINITE, ENERGY_IMBALANCE = range(4)
 LARGEST_IMBALANCE = 1e-9
 
 LARGEST_FRICTION = 20e6
@@ -96,10 +98,13 @@ class Results:
         Variables of `study.ensemble.VARIABLES`, (row,) or (row, winter), and the uncertain inputs by key, (row,).
     reasons
         For each failed row its place among the rows, and why.
+    traces
+        Of those rows that have some.
     """
 
     values: dict[str, NDArray[np.generic]]
     reasons: dict[int, str]
+    traces: Traces | None = None
 
 
 def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
@@ -112,12 +117,13 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
     """
     inputs = sample_inputs(study, rows)
     reasons = screen(study, inputs)
-    groups = []
+    traces = Traces.empty(study, rows)
+    groups: list[dict[str, Array]] = []
+    faults: dict[int, str] = {}
     with np.errstate(all="ignore"):  # rows with impossible inputs become NaN, and say so
         for start in range(0, len(rows), LANES):
-            lanes = np.minimum(np.arange(start, start + LANES), len(rows) - 1)
-            group = _simulate_lanes(study, rows[lanes], {key: value[lanes] for key, value in inputs.items()})
-            groups.append({name: value[: len(rows) - start] for name, value in group.items()})
+            group = np.arange(start, min(start + LANES, len(rows)))
+            groups.append(_simulate_group(study, rows, inputs, group, faults, traces))
     values: dict[str, NDArray[np.generic]] = {name: np.concatenate([g[name] for g in groups]) for name in groups[0]}
     _judge_fluid(study, inputs, values.pop(FLUID_TEMPERATURE), values["inlet_temperature_min"], reasons)
     status = np.full(len(rows), OK, dtype=np.int8)
@@ -125,6 +131,8 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
         unfit = [name for name, value in values.items() if not np.isfinite(value[row]).all()]
         if row in reasons:
             status[row] = INPUT_OUT_OF_RANGE
+        elif row in faults:
+            status[row], reasons[row] = NUMERICAL_FAULT, faults[row]
         elif unfit:
             status[row], reasons[row] = NOT_FINITE, f"{unfit[0]} is not a finite number"
         elif (imbalance := float(values["energy_imbalance"][row])) > LARGEST_IMBALANCE:
@@ -132,7 +140,37 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
         if status[row] != OK:
             for value in values.values():
                 value[row] = np.nan
-    return Results({**values, **{key: inputs[key] for key in study.uncertain}, "status": status}, reasons)
+    if traces is not None:
+        for series in traces.values.values():
+            series[status[traces.among] != OK] = np.nan
+    return Results({**values, **{key: inputs[key] for key in study.uncertain}, "status": status}, reasons, traces)
+
+
+def _simulate_group(
+    study: Study,
+    rows: NDArray[np.int64],
+    inputs: Inputs,
+    group: NDArray[np.int64],
+    faults: dict[int, str],
+    traces: Traces | None,
+) -> dict[str, Array]:
+    """Compute at most `LANES` rows; those whose numbers raise an error, found by halving, are noted and NaN."""
+    lanes = group[np.minimum(np.arange(LANES), len(group) - 1)]
+    try:
+        of_lanes = {key: value[lanes] for key, value in inputs.items()}
+        found = _simulate_lanes(study, rows[lanes], of_lanes, Recorder.of(study, traces, int(group[0])))
+        return {name: value[: len(group)] for name, value in found.items()}
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        if len(group) == 1:
+            faults[int(group[0])] = f"{type(error).__name__}: {error}"
+            by_winter = {name: np.full((1, study.winters), np.nan) for name in VARIABLES}
+            by_row = ("energy_imbalance", "largest_unit_out_share", FLUID_TEMPERATURE)
+            return by_winter | {name: np.full(1, np.nan) for name in by_row}
+    half = len(group) // 2
+    first, second = (
+        _simulate_group(study, rows, inputs, part, faults, traces) for part in (group[:half], group[half:])
+    )
+    return {name: np.concatenate([value, second[name]]) for name, value in first.items()}
 
 
 def _judge_fluid(
@@ -403,7 +441,9 @@ def _weather(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> Callable[
     return generated
 
 
-def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> dict[str, Array]:
+def _simulate_lanes(
+    study: Study, rows: NDArray[np.int64], inputs: Inputs, recorder: Recorder | None = None
+) -> dict[str, Array]:
     outdoor = _weather(study, rows, inputs)
     building = building_inputs(inputs)
     asked, indoor = np.empty((2, 24 * study.season.days, len(rows)))  # of one winter after the other
@@ -428,7 +468,10 @@ def _simulate_lanes(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> di
     summers: list[Array] = []
     water = [_heat_in_water(wells, state)]
     for number in range(study.winters):
-        seasons.append(heating_season(state, life.circuit, winter(number)))
+        weather_and_demand = winter(number)
+        seasons.append(heating_season(state, life.circuit, weather_and_demand, recorder.course if recorder else None))
+        if recorder:
+            recorder.record(number, weather_and_demand)
         cooling.append([mean_cooling(state, wells, weight) for weight in (life.neighbours, life.coldest)])
         summers.append(life.pass_summer(state, inputs))
     water.append(_heat_in_water(wells, state))

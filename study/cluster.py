@@ -1,0 +1,188 @@
+"""Where blocks are computed: Ray on this machine alone, or a Ray cluster somewhere."""
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from study.errors import ClusterError
+from study.provenance import code_fingerprint, cores, machine, packages
+from study.storage import Storage
+
+LOCAL = "local"
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "BLOSC_NTHREADS"), "1"
+) | {"ZARR_THREADING__MAX_WORKERS": "1"}
+"""A worker has one core: as many threads as that for each library."""
+KNOCKS = 10.0
+"""How long to wait for an answer at an address, s."""
+_OBJECT_STORE = 100 * 2**20  # of this machine's own Ray: results never pass through it
+
+
+def resolve(address: str | None) -> str | None:
+    """Address of a cluster to use, None for this machine alone; in a job of a cluster, that cluster."""
+    if address is None:
+        address = os.environ.get("RAY_ADDRESS") or None
+    return None if address == LOCAL else address
+
+
+def knock(address: str) -> None:
+    """Raise ClusterError when nothing listens at an address: Ray itself would go on trying for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if "://" in host or not (host and port.isdecimal()):
+        raise ClusterError(f"--address {address!r}; allowed: local, HOST:PORT, ray://HOST:PORT or auto")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCKS).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
+
+
+def start_ray(address: str | None, *, dashboard: bool = False) -> Any:
+    """Import Ray and connect it: to a cluster, or to this machine's own cores, quietly and on loopback alone.
+
+    Raises
+    ------
+    ClusterError
+        When there is no cluster, or one of another version.
+    """
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    if address is None:
+        # binds everything to 127.0.0.1, where no token is needed
+        os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="disabled", **ONE_THREAD)
+        os.environ.pop("RAY_ADDRESS", None)
+    import ray
+
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        ray.init(
+            "local",
+            num_cpus=cores(),
+            include_dashboard=dashboard,
+            dashboard_host="127.0.0.1",
+            object_store_memory=_OBJECT_STORE,
+            **options,
+        )
+        return ray
+    try:
+        ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, **options)
+    except Exception as error:  # Ray has no kind of error of its own for this
+        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        if "ersion" in str(error) and "mismatch" in str(error).lower():
+            said = " ".join(str(error).split())[:400]
+        raise ClusterError(f"--address {address}: no Ray cluster can be used there: {said}") from error
+    return ray
+
+
+def look(storage: Storage, sight: str | None) -> dict[str, Any]:
+    """What a node is, and whether it sees the store: run on each node before any sample is computed."""
+    seen, trouble = True, ""
+    if sight is not None:
+        try:
+            seen = storage.exists(sight)
+        except Exception as error:
+            seen, trouble = False, f": {error}"
+    return {**machine(), "code": code_fingerprint(), "packages": packages(), "seen": seen, "trouble": trouble}
+
+
+def inspect_nodes(ray: Any, storage: Storage, sight: str | None) -> list[dict[str, Any]]:
+    """What each node of a cluster that takes tasks is.
+
+    Parameters
+    ----------
+    sight
+        Name of an object in the store that every node has to see.
+
+    Raises
+    ------
+    ClusterError
+        When a node has other code, or does not see the store.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task = ray.remote(num_cpus=0, max_retries=2)(look)
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    asked = [
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(storage, sight)
+        for node in nodes
+    ]
+    found = []
+    for ref in asked:
+        try:
+            found.append(ray.get(ref))
+        except ray.exceptions.RayTaskError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise ClusterError(f"a node of the cluster cannot run hotland: {last}") from error
+        except ray.exceptions.RayError:
+            continue  # it went away; others take its work
+    for node in found:
+        if node["code"] != code_fingerprint():
+            raise ClusterError(
+                f"node {node['host']} has another version of hotland's code ({node['packages']['hotland']}, here "
+                f"{packages()['hotland']}), whose rows differ: install the same on all"
+            )
+        if not node["seen"]:
+            raise ClusterError(
+                f"node {node['host']} does not see the store {storage}{node['trouble']}; give an --output that all "
+                "nodes share: an object store, or a shared folder"
+            )
+    return found
+
+
+class Head:
+    """The head of a cluster: without it nothing goes on, and Ray says so only after a minute."""
+
+    def __init__(self, ray: Any, address: str | None) -> None:
+        at = address.removeprefix("ray://") if address and address.startswith("ray://") else _gcs(ray)
+        host, _, port = at.rpartition(":")
+        self._at = (host, int(port))
+        self._failures = 0
+
+    def gone(self) -> bool:
+        """Whether it did not answer three times in a row."""
+        try:
+            socket.create_connection(self._at, timeout=2.0).close()
+            self._failures = 0
+        except OSError:
+            self._failures += 1
+        return self._failures >= 3
+
+
+def _gcs(ray: Any) -> str:
+    return str(ray.get_runtime_context().gcs_address)
+
+
+@contextmanager
+def messages_to_file() -> Iterator[Path]:
+    """Keep what Ray and its processes write to standard output and error off the screen, in a file.
+
+    It goes there whoever writes it, Python or C++; the file is gone if it stays empty.
+    """
+    descriptor, name = tempfile.mkstemp(prefix="hotland-", suffix=".log")
+    path = Path(name)
+    _flush()
+    kept = {stream: os.dup(stream) for stream in (1, 2)}
+    for stream in kept:
+        os.dup2(descriptor, stream)
+    try:
+        yield path
+    finally:
+        _flush()
+        for stream, copy in kept.items():
+            os.dup2(copy, stream)
+            os.close(copy)
+        os.close(descriptor)
+        with suppress(OSError):
+            if not path.stat().st_size:
+                path.unlink()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()

@@ -1,0 +1,86 @@
+"""The plan of a run: how long a sample takes, how many make a block, and how much room the store needs."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels import LANES
+from study.config import Study
+from study.simulation import simulate
+from study.traces import objects as trace_objects
+from study.traces import size as trace_size
+from study.variables import SAMPLE_VARIABLES, TYPES, VARIABLES
+
+BLOCK_SECONDS = 10.0
+"""A block takes about that long on one core: long against what a task costs, short against what a kill loses, s."""
+BLOCKS_PER_CORE = 4
+"""Blocks for each core at least, so that none waits for another for long."""
+FEW_BLOCKS = 64
+"""Blocks grow longer than that only to keep their number here: each is a file for every variable."""
+LARGEST_BLOCK = 16_384
+"""Rows of a block at most: some 200 MB of results in memory."""
+
+_TIMED_WINTERS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study's samples ask for.
+
+    Attributes
+    ----------
+    block_size
+        Rows of a block.
+    blocks
+        Number of blocks.
+    store_size
+        Most room that the store takes, bytes: its numbers uncompressed.
+    objects
+        Files, or objects in an object store.
+    """
+
+    block_size: int
+    blocks: int
+    store_size: int
+    objects: int
+
+    @classmethod
+    def of(cls, study: Study, *, block_size: int) -> "Plan":
+        """Return the plan of a study in blocks of that size."""
+        blocks = -(-study.samples // block_size)
+        variables = len(study.uncertain) + len(SAMPLE_VARIABLES) + len(VARIABLES)
+        size = blocks * block_size * bytes_per_sample(study)
+        return cls(
+            block_size,
+            blocks,
+            size + trace_size(study),
+            blocks * (variables + 1) + variables + 2 + trace_objects(study),
+        )
+
+
+def bytes_per_sample(study: Study) -> int:
+    """Room that a sample takes in the store, uncompressed and without traces, bytes."""
+    of_sample = sum(np.dtype(TYPES.get(name, "float64")).itemsize for name in SAMPLE_VARIABLES)
+    return of_sample + 8 * len(study.uncertain) + 8 * study.winters * len(VARIABLES)
+
+
+def seconds_per_sample(study: Study) -> float:
+    """Time that a sample takes on one core, measured on a few rows and winters, s; kernels are compiled on the way."""
+    winters = min(study.winters, _TIMED_WINTERS)
+    rows = np.arange(LANES)
+    simulate(study.model_copy(update={"winters": 1}), rows[:1])
+    start = time.perf_counter()
+    simulate(study.model_copy(update={"winters": winters}), rows)
+    return (time.perf_counter() - start) * study.winters / winters / LANES
+
+
+def choose_block_size(samples: int, seconds: float, cores: int) -> int:
+    """Rows of a block for so many samples of so many seconds each on so many cores: whole groups of lanes.
+
+    Blocks of `BLOCK_SECONDS`; longer where there would be more than `FEW_BLOCKS`, as long as each core has
+    `BLOCKS_PER_CORE` of them.
+    """
+    wanted = max(BLOCK_SECONDS / max(seconds, 1e-9), samples / FEW_BLOCKS)
+    groups = round(min(wanted, samples / (BLOCKS_PER_CORE * cores), LARGEST_BLOCK) / LANES)
+    return max(1, groups) * LANES
