@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from study.errors import HotlandError, RunError
+from study.errors import ClusterLostError, HotlandError, RunError
 
 # The rest is imported by the command that needs it: help and wrong options answer at once.
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:
 @contextmanager
 def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
     """A bar on a terminal, else a line now and then."""
-    start = last = 0.0
+    start, last, said = 0.0, 0.0, (-1, -1)
 
     def rate(progress: "Progress") -> float:
         nonlocal start
@@ -346,12 +346,12 @@ def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
         return progress.done / max(time.monotonic() - start, 1e-3)
 
     def line(progress: "Progress") -> None:
-        nonlocal last
+        nonlocal last, said
         speed, now, done, total = rate(progress), time.monotonic(), progress.done, progress.total
-        if done == total or now - last >= _SECONDS_BETWEEN_LINES:
+        if (done, total) != said and (done == total or now - last >= _SECONDS_BETWEEN_LINES):
             left = f"{speed:.1f}/s, {(total - done) / speed:.0f} s to go; {_state(progress)}" if done else "started"
             say.print(f"{done:,} of {total:,} samples, {left}")
-            last = now
+            last, said = now, (done, total)
 
     if not say.is_terminal:
         yield line
@@ -400,6 +400,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except HotlandError as error:
         click.echo(error, err=True)
+        if isinstance(error, ClusterLostError):
+            sys.stdout.flush()
+            os._exit(error.exit_status)  # Ray's own way out would wait for the head
         sys.exit(error.exit_status)
     except OSError as error:
         click.echo(f"hotland: {error}", err=True)

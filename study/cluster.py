@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from study.errors import ClusterError
+from study.errors import ClusterError, ClusterLostError
 from study.provenance import code_fingerprint, cores, machine, packages
 from study.storage import Storage
 
@@ -43,7 +43,8 @@ def knock(address: str) -> None:
         raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
 
 
-def start_ray(address: str | None, *, dashboard: bool = False) -> Any:
+@contextmanager
+def start_ray(address: str | None, *, dashboard: bool = False) -> Iterator[Any]:
     """Import Ray and connect it: to a cluster, or to this machine's own cores, quietly and on loopback alone.
 
     Raises
@@ -56,27 +57,77 @@ def start_ray(address: str | None, *, dashboard: bool = False) -> Any:
         # binds everything to 127.0.0.1, where no token is needed
         os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="disabled", **ONE_THREAD)
         os.environ.pop("RAY_ADDRESS", None)
+    elif _listens_on_loopback_alone(address):
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
-        ray.init(
-            "local",
-            num_cpus=cores(),
-            include_dashboard=dashboard,
-            dashboard_host="127.0.0.1",
-            object_store_memory=_OBJECT_STORE,
-            **options,
-        )
-        return ray
-    try:
-        ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, **options)
-    except Exception as error:  # Ray has no kind of error of its own for this
-        said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        if "ersion" in str(error) and "mismatch" in str(error).lower():
+        options |= {"num_cpus": cores(), "object_store_memory": _OBJECT_STORE}
+        ray.init("local", include_dashboard=dashboard, dashboard_host="127.0.0.1", **options)
+    else:
+        _probe(address)
+        try:
+            ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, **options)
+        except Exception as error:  # Ray has no kind of error of its own for this
             said = " ".join(str(error).split())[:400]
-        raise ClusterError(f"--address {address}: no Ray cluster can be used there: {said}") from error
-    return ray
+            raise ClusterError(f"--address {address}: no Ray cluster can be used there: {said}") from error
+    try:
+        yield ray
+    except ClusterLostError:
+        raise  # Ray would wait for the head
+    except BaseException:
+        ray.shutdown()
+        raise
+    ray.shutdown()
+
+
+def _listens_on_loopback_alone(address: str) -> bool:
+    """Whether a cluster is one of 127.0.0.1, which Ray would look for at this machine's outer address."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host != "localhost" and not host.startswith("127."):
+        return False
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outward:
+        try:
+            outward.connect(("192.0.2.1", 9))  # nothing is sent; an address for documentation (RFC 5737)
+            socket.create_connection((outward.getsockname()[0], int(port)), timeout=2.0).close()
+        except OSError:
+            return True
+    return False
+
+
+def _probe(address: str) -> None:
+    """Raise ClusterError when what listens at an address is no Ray cluster: Ray itself would wait for minutes."""
+    if address == "auto":
+        return
+    try:
+        import grpc
+        from ray._private.grpc_utils import init_grpc_channel
+        from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc, ray_client_pb2, ray_client_pb2_grpc
+    except ImportError:
+        return  # another version of Ray: it has to find out by itself
+    with suppress(AttributeError):
+        channel = init_grpc_channel(address.removeprefix("ray://"))
+        try:
+            if address.startswith("ray://"):
+                ping = ray_client_pb2.ClusterInfoRequest(type=ray_client_pb2.ClusterInfoType.PING)  # type: ignore[attr-defined]
+                client = ray_client_pb2_grpc.RayletDriverStub(channel)
+                client.ClusterInfo(ping, timeout=KNOCKS, metadata=[("client_id", "hotland")])
+            else:
+                question = gcs_service_pb2.InternalKVGetRequest  # type: ignore[attr-defined]
+                about = question(namespace=b"cluster", key=b"CLUSTER_METADATA")
+                gcs_service_pb2_grpc.InternalKVGcsServiceStub(channel).InternalKVGet(about, timeout=KNOCKS)
+        except grpc.RpcError as error:
+            known = {
+                grpc.StatusCode.UNIMPLEMENTED: "that is the other of a cluster's two ports: HOST:PORT and ray://HOST:PORT",
+                grpc.StatusCode.DEADLINE_EXCEEDED: f"what listens there says nothing within {KNOCKS:.0f} s",
+                grpc.StatusCode.UNAUTHENTICATED: "it asks for a token (RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH)",
+            }
+            code = error.code()
+            said = known.get(code) or f"what listens there is none ({code.name})"
+            raise ClusterError(f"--address {address}: no Ray cluster answers there: {said}") from error
+        finally:
+            channel.close()
 
 
 def look(storage: Storage, sight: str | None) -> dict[str, Any]:
@@ -134,27 +185,37 @@ def inspect_nodes(ray: Any, storage: Storage, sight: str | None) -> list[dict[st
     return found
 
 
-class Head:
-    """The head of a cluster: without it nothing goes on, and Ray says so only after a minute."""
+class Anchors:
+    """What this process hangs on: the head of the cluster, and Ray's daemon (raylet) on its own node.
+
+    Without them nothing goes on, and Ray says so after a minute, or never.
+    """
 
     def __init__(self, ray: Any, address: str | None) -> None:
-        at = address.removeprefix("ray://") if address and address.startswith("ray://") else _gcs(ray)
-        host, _, port = at.rpartition(":")
-        self._at = (host, int(port))
+        if address and address.startswith("ray://"):
+            addresses = [address.removeprefix("ray://")]
+        else:
+            context = ray.get_runtime_context()
+            own = context.get_node_id()
+            addresses = [str(context.gcs_address)]
+            addresses += [
+                f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+                for node in ray.nodes()
+                if node["NodeID"] == own
+            ]
+        parts = [each.rpartition(":") for each in addresses]
+        self._places = [(host.strip("[]"), int(port)) for host, _, port in parts]
         self._failures = 0
 
-    def gone(self) -> bool:
-        """Whether it did not answer three times in a row."""
+    def gone(self, *, tries: int = 3) -> bool:
+        """Whether one of them did not answer that many times in a row."""
         try:
-            socket.create_connection(self._at, timeout=2.0).close()
+            for place in self._places:
+                socket.create_connection(place, timeout=2.0).close()
             self._failures = 0
         except OSError:
             self._failures += 1
-        return self._failures >= 3
-
-
-def _gcs(ray: Any) -> str:
-    return str(ray.get_runtime_context().gcs_address)
+        return self._failures >= tries
 
 
 @contextmanager

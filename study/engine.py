@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import LANES
-from study.cluster import Head, inspect_nodes, knock, resolve, start_ray
+from study.cluster import Anchors, inspect_nodes, knock, resolve, start_ray
 from study.config import Study, variable_name
 from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
-from study.errors import EnsembleError, HotlandError, RunError
+from study.errors import ClusterLostError, EnsembleError, HotlandError, RunError
 from study.plan import Plan, bytes_per_sample, choose_block_size, seconds_per_sample
 from study.provenance import cores, machine
 from study.runs import RUNS, Run, now
@@ -181,12 +181,11 @@ def execute(
     say(f"{storage}: {f'{done:,} samples are there, {study.samples - done:,} to go' if cells else 'new'}")
     say("timing a few samples; the very first time the kernels are compiled, which takes half a minute ...")
     seconds = seconds_per_sample(study)
-    workers = None if address is None else start_ray(address)
-    try:
-        count = cores() if workers is None else int(workers.cluster_resources().get("CPU", 0)) or cores()
-        block_size = cells or block_size or choose_block_size(study.samples, seconds, count)
+    with start_ray(address) if address else nullcontext() as ray:
+        count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
+        block_size = cells or block_size or choose_block_size(study.samples, seconds, max(count, 1))
         _refuse_full(study, storage, done, block_size)
-        where = f"a cluster of {len(workers.nodes())} nodes" if workers else "this machine"
+        where = f"a cluster of {len(ray.nodes())} nodes" if ray else "this machine"
         about = {"address": address or "local", "samples asked for": study.samples, "workers": count}
         with _owning(storage, about, take_over=take_over, say=say) as (run, progress_of):
             storage.sweep()
@@ -195,15 +194,12 @@ def execute(
             say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {count} at a time on {where}")
             watch(progress)
             job = _Job(study, ensemble, blocks, run, progress, watch)
-            if workers:
-                inspect_nodes(workers, storage, f"{RUNS}/{run.number:04d}.json")
-                job.share_out(workers, Head(workers, address))
+            if ray:
+                inspect_nodes(ray, storage, f"{RUNS}/{run.number:04d}.json")
+                job.share_out(ray, address)
             else:
                 groups = -(-ensemble.block_size // LANES) * len(blocks)
                 job.on_this_machine(groups * LANES * seconds, seconds * ensemble.block_size, dashboard=dashboard)
-    finally:
-        if workers:
-            workers.shutdown()
     return True
 
 
@@ -254,6 +250,7 @@ class _Job:
     run: Run
     progress: Progress
     watch: Callable[[Progress], None]
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def on_this_machine(self, work: float, block: float, *, dashboard: bool) -> None:
         """Compute all: one after the other in this process, or on this machine's own Ray.
@@ -276,20 +273,16 @@ class _Job:
             while len(waiting) > 1 and block <= AHEAD and not started.is_set():
                 self._received(self._here(waiting.pop()))
 
-        ray = None
-        try:
-            with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
-                ahead = pool.submit(meanwhile)
-                try:
-                    ray = start_ray(None, dashboard=dashboard)
-                finally:
+        with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
+            ahead = pool.submit(meanwhile)
+            try:
+                with start_ray(None, dashboard=dashboard) as ray:
                     started.set()
-                ahead.result()
-            self.blocks = list(reversed(waiting))
-            self.share_out(ray, Head(ray, None))
-        finally:
-            if ray:
-                ray.shutdown()
+                    ahead.result()
+                    self.blocks = list(reversed(waiting))
+                    self.share_out(ray, None)
+            finally:
+                started.set()
 
     def _here(self, block: Block) -> Done:
         for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -305,17 +298,48 @@ class _Job:
                 raise self._bug(block, traceback.format_exc()) from error
         raise AssertionError  # the last fault has been raised
 
-    def share_out(self, ray: Any, head: Head) -> None:
-        """Compute all as Ray tasks, a bounded number of them in flight."""
+    def share_out(self, ray: Any, address: str | None) -> None:
+        """Compute all as Ray tasks, and watch meanwhile that the cluster and the store are still ours."""
+        anchors = Anchors(ray, address)
+        ended: list[BaseException | None] = []
+
+        def work() -> None:
+            try:
+                self._tasks(ray)
+            except BaseException as error:
+                ended.append(error)
+            else:
+                ended.append(None)
+
+        worker = threading.Thread(target=work, name="tasks", daemon=True)  # Ray's calls may never return
+        worker.start()
+        try:
+            while worker.is_alive():
+                worker.join(_LOOKS)
+                if self.run.taken_over:
+                    raise RunError(f"{self.ensemble.storage}: taken over by {self.run.taken_over}; this run stops")
+                if worker.is_alive() and anchors.gone():
+                    raise ClusterLostError(f"the head of the Ray cluster is gone; {self._kept}")
+        finally:
+            self._over.set()
+        for error in ended:
+            if isinstance(error, HotlandError | KeyboardInterrupt):
+                raise error
+            if error is not None:
+                lost = ClusterLostError if anchors.gone(tries=1) else RunError
+                said = (str(error).strip().splitlines() or [""])[0][:300]
+                raise lost(f"Ray failed: {type(error).__name__}: {said}; {self._kept}") from error
+
+    def _tasks(self, ray: Any) -> None:
+        """Keep a bounded number of tasks in flight until all blocks are done."""
         task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
         shared = ray.put(self.study), ray.put(self.ensemble)
         waiting = list(reversed(self.blocks))
         attempts, nodes_lost = dict.fromkeys(waiting, 0), dict.fromkeys(waiting, 0)
         flying: dict[Any, Block] = {}
         looked = 0.0
-        while waiting or flying:
+        while (waiting or flying) and not self._over.is_set():
             if time.monotonic() - looked > _LOOKS:
-                self._look(head)
                 self.progress.workers = int(ray.cluster_resources().get("CPU", 0))
                 looked = time.monotonic()
             while waiting and len(flying) < window(self.progress.workers):
@@ -343,16 +367,9 @@ class _Job:
                 except ray.exceptions.RayTaskError as error:
                     raise self._bug(block, str(error)) from error
                 except ray.exceptions.RayError as error:
-                    self._look(head)
                     self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
                 waiting.append(block)
             self.watch(self.progress)
-
-    def _look(self, head: Head) -> None:
-        if self.run.taken_over:
-            raise RunError(f"{self.ensemble.storage}: {self.run.taken_over} has taken the store over; this one stops")
-        if head.gone():
-            raise RunError(f"the head of the Ray cluster is gone; {self._kept}")
 
     def _received(self, done: Done) -> None:
         self.progress.done += self.ensemble.counted(done.block)

@@ -27,7 +27,7 @@ from zarr.storage import MemoryStore
 
 from kernels import LANES
 from study.config import Study, flatten, variable_name, without_sources
-from study.errors import EnsembleError, HotlandError
+from study.errors import EnsembleError, HotlandError, RunError
 from study.provenance import code_fingerprint, packages
 from study.storage import Storage
 from study.traces import PLACE, Traces, trace_arrays
@@ -213,7 +213,7 @@ class Ensemble:
 
         Raises
         ------
-        RuntimeError
+        RunError
             When the block has been received with other bits.
         OSError
             When it cannot be written.
@@ -234,9 +234,9 @@ class Ensemble:
         (receipt,) = self.receipts([block])
         different = [name for name in digests if receipt["sha256"].get(name) != digests[name]]
         if different:
-            raise RuntimeError(
-                f"{self.storage}: block {block.index} was computed twice, with different bits ({different[0]}); first "
-                f"on {receipt.get('machine')}"
+            raise RunError(
+                f"{self.storage}: block {block.index} was computed twice, with different bits ({different[0]}), first "
+                f"on {receipt.get('machine')}: machines or versions differ, or the store was tampered with"
             )
 
 

@@ -27,3 +27,7 @@ class RunError(HotlandError):
     """The run failed, through no fault of the study; the text says where and why."""
 
     exit_status = 1
+
+
+class ClusterLostError(RunError):
+    """The head of the cluster is gone, and with it the way to end Ray in this process in good order."""

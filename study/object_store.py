@@ -62,18 +62,17 @@ class Bucket(Storage):
         return self._ask("list", lambda client: not any(len(some) for some in client.list(chunk_size=1)))
 
     def names(self, folder: str) -> list[str]:
-        prefix = checked(folder) if folder else None
-        found = self._ask("list", lambda client: client.list_with_delimiter(prefix)["objects"], folder)
+        found = self._ask("list", lambda client: client.list_with_delimiter(folder or None)["objects"], folder or None)
         return sorted(each["path"].rpartition("/")[2] for each in found)
 
     def read(self, name: str) -> bytes:
-        return self._ask("read", lambda client: client.get(checked(name)).bytes().to_bytes(), name)
+        return self._ask("read", lambda client: client.get(name).bytes().to_bytes(), name)
 
     def read_many(self, names: Iterable[str]) -> list[bytes]:
         return _concurrently(self.read, names)
 
     def write(self, name: str, data: bytes) -> None:
-        self._ask("write", lambda client: client.put(checked(name), data, use_multipart=False), name)
+        self._ask("write", lambda client: client.put(name, data, use_multipart=False), name)
 
     def write_many(self, objects: Mapping[str, bytes]) -> None:
         _concurrently(lambda each: self.write(*each), objects.items())
@@ -83,7 +82,7 @@ class Bucket(Storage):
 
         def put(client: Any) -> bool:
             with suppress(AlreadyExistsError):
-                client.put(checked(name), data, mode="create", attributes={"writer": mark})
+                client.put(name, data, mode="create", attributes={"writer": mark})
                 return True
             with suppress(FileNotFoundError):
                 return bool(client.get(name).attributes.get("writer") == mark)
@@ -94,13 +93,13 @@ class Bucket(Storage):
 
     def exists(self, name: str) -> bool:
         with suppress(FileNotFoundError):
-            self._ask("read", lambda client: client.head(checked(name)), name)
+            self._ask("read", lambda client: client.head(name), name)
             return True
         return False
 
     def delete(self, name: str) -> None:
         with suppress(FileNotFoundError):
-            self._ask("delete", lambda client: client.delete(checked(name)), name)
+            self._ask("delete", lambda client: client.delete(name), name)
 
     def free(self) -> None:
         return None
@@ -109,15 +108,22 @@ class Bucket(Storage):
         name = f"probe-{uuid4().hex}"
         try:
             self.create(name, b"probe")
-            self.delete(name)
+            with suppress(FileExistsError):
+                self.create(name, b"probe")
+                raise StorageError(f"cannot write to {self}: the object store has no exclusive writes (If-None-Match)")
         except OSError as error:
             raise StorageError(str(error)) from None
+        finally:
+            with suppress(OSError):
+                self.delete(name)
 
     def sweep(self) -> None:
         """Do nothing: an object store forgets what was not finished."""
 
-    def _ask(self, action: str, request: Callable[[Any], T], name: str = "") -> T:
+    def _ask(self, action: str, request: Callable[[Any], T], name: str | None = None) -> T:
         """Answer to a request, tried again for `OUTAGE` seconds while the fault is one that may go away."""
+        if name is not None:
+            checked(name)
         client = _client(self.address)
         end = time.monotonic() + OUTAGE
         while True:
@@ -155,7 +161,7 @@ def _client(address: str) -> Any:
     try:
         _open(address, DEAD).head("zarr.json")
     except Exception as error:
-        fault = _fault(address, "read", "", error)
+        fault = _fault(address, "read", None, error)
     if isinstance(fault, StorageError | _NoAnswerError):
         raise fault
     return _open(address, OUTAGE)
@@ -165,12 +171,15 @@ def _open(address: str, patience: float) -> Any:
     kind, _, rest = address.partition("://")
     bucket, _, prefix = rest.partition("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    if kind == "s3" and endpoint and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", endpoint, re.IGNORECASE):
+        raise StorageError("the endpoint of the object store, AWS_ENDPOINT_URL, is no http:// or https:// URL")
+    plain = {"allow_http": True} if kind == "s3" and endpoint.lower().startswith("http://") else {}
     more = {"credential_provider": _profile()} if kind == "s3" else {}
     return _STORES[kind](
         bucket,
         prefix=prefix,
         client_options={
-            "allow_http": kind == "s3" and endpoint.lower().startswith("http://"),
+            **plain,
             "connect_timeout": timedelta(seconds=CONNECTING),
             "timeout": timedelta(seconds=min(REQUEST, patience)),
         },
@@ -211,9 +220,9 @@ class _NoAnswerError(ConnectionError):
     """Nobody answers at the endpoint."""
 
 
-def _fault(address: str, action: str, name: str, error: Exception) -> Exception:
+def _fault(address: str, action: str, name: str | None, error: Exception) -> Exception:
     """Say what an error of the client means, without the request and its credentials."""
-    if isinstance(error, StorageError) or type(error) in (ConnectionError, ValueError, TypeError):
+    if isinstance(error, StorageError) or type(error) in (ConnectionError, TypeError):
         return error
     text = str(error).partition("\n\nDebug source")[0]
     place = f"{address}/{name}" if name else address
@@ -236,6 +245,8 @@ def _fault(address: str, action: str, name: str, error: Exception) -> Exception:
         return ConnectionError(f"{could_not}: the object store keeps answering {said}")
     if "error sending request" in text:
         return _NoAnswerError(f"{could_not}: no answer from {host}")
+    if "builder error" in text:
+        return StorageError(f"{could_not}: the endpoint is no https:// URL")
     if re.search(r"response body|Content-Range|HTTP error", text):
         return ConnectionError(f"{could_not}: {host} does not finish its answers")
     if "redirect" in text:
@@ -247,7 +258,8 @@ def _cleaned(text: str) -> str:
     """First line of a text, at most 300 characters, without what may be a credential."""
     text = (text.strip() or "unknown fault").splitlines()[0]
     for name, value in os.environ.items():
-        if re.search(r"KEY|SECRET|TOKEN|SAS|PASSWORD|CREDENTIAL|CONNECTION", name) and len(value) >= 4:
+        secret = re.search(r"KEY|SECRET|TOKEN|SAS|PASSWORD|CREDENTIAL|CONNECTION", name)
+        if secret and not name.endswith(("_FILE", "_CREDENTIALS", "_PATH")) and len(value) >= 4:
             text = text.replace(value, "…")
     text = re.sub(r"\?\S*", "", re.sub(r"//[^/\s]*@", "//", text))
     text = re.sub(r"(?i)\b(\w*(?:sig|signature|token|key|secret|credential|password)\w*\s*[=:]\s*)\S+", r"\1…", text)

@@ -4,7 +4,8 @@ Tallies are added in any order. Counts are exact; means and sums of squares hold
 1983, Am. Stat. 37:242). Quantiles come from a sketch that draws at random how to thin out what it holds: they hold
 within its rank error alone, `RANK_ERROR` with a probability of 99 %, and to the seven digits of single precision; two
 runs may show other ones (Karnin, Lang and Liberty 2016, FOCS 57:71). So nothing that must repeat may hang on a quantile
-from here, and a tally is for the screen: what a study says for good is `study.summary`.
+from here, and a tally is for the screen: what a study says for good is `study.summary`. A tally is never read from a
+file: the sketches' library may crash on bytes that are not its own.
 
 Means and probabilities have the intervals of `study.statistics`.
 """
@@ -62,7 +63,7 @@ class Tally:
     count
         Rows that ended well, (replicate,).
     means
-        Of the outputs, in their units, (output, replicate).
+        Of the outputs, in their units, (output, replicate); of no meaning where there is no row.
     squares
         Sums of squared departures from the mean, of averages over the life and of winters, (2, output, replicate).
     exceedances
@@ -133,7 +134,7 @@ class Tally:
 
         count = np.bincount(replicate, minlength=study.replicates)
         first = {name: data[:1].sum() for name, data in by_life.items()}  # taken off: equal values have that mean
-        means = np.array([first[n] * (count > 0) + sums(by_life[n] - first[n]) / np.maximum(count, 1) for n in watched])
+        means = np.array([first[n] + sums(by_life[n] - first[n]) / np.maximum(count, 1) for n in watched])
         squares = [
             [sums(((data[name].T - mean[replicate]) ** 2).T) for name, mean in zip(watched, means, strict=True)]
             for data in (by_life, by_winter)

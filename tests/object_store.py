@@ -40,6 +40,8 @@ class Proxy(ThreadingHTTPServer):
         self.status, self.code, self.until, self.every = 503, "SlowDown", 0.0, 1
         self.cuts = self.lost = 0
         self.delay = 0.0
+        self.exclusive = True
+        """Without, conditions of a write are not looked at, as in an old object store."""
         self.creating = threading.Lock()
 
     def fail_for(self, seconds: float, *, status: int = 503, code: str = "SlowDown", every: int = 1) -> None:
@@ -57,7 +59,7 @@ class Proxy(ThreadingHTTPServer):
 
     def well(self) -> None:
         """Behave again, and forget the count."""
-        self.until, self.cuts, self.lost, self.delay = 0.0, 0, 0, 0.0
+        self.until, self.cuts, self.lost, self.delay, self.exclusive = 0.0, 0, 0, 0.0, True
         self.requests.clear()
 
     def handle_error(self, *_: object) -> None:
@@ -77,6 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         if time.monotonic() < proxy.until and len(proxy.requests) % proxy.every == 0:
             error = f"<Error><Code>{proxy.code}</Code><Message>for {KEY_ID}, {SECRET}</Message></Error>".encode()
             return self.answer(proxy.status, {}, error)
+        if not proxy.exclusive:
+            del self.headers["if-none-match"]
         connection = http.client.HTTPConnection(proxy.host, timeout=60.0)
         if self.headers.get("if-none-match"):
             with proxy.creating:  # moto looks and writes in two steps

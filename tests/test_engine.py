@@ -1,17 +1,25 @@
 """Runs on a real Ray, on this machine: interrupted, killed, resumed, extended, and always the same bits."""
 
+import errno
 import os
 import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
 
 import study
-from study import engine
-from study.ensemble import Ensemble
+from study import RunError, engine, simulation
+from study.cluster import start_ray
+from study.ensemble import Block, Ensemble
+from study.runs import Run
+from study.storage import Storage
+from study.tally import Tally
+from study.variables import NUMERICAL_FAULT
 from tests.conftest import hotland, stop_run
 
 
@@ -32,18 +40,32 @@ def receipts(store: Path) -> int:
     return len(list((store / "receipts").glob("0*.json"))) if store.exists() else 0
 
 
+def job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> engine._Job:
+    """A job as `engine.execute` makes it."""
+    storage = Storage.at(store)
+    ensemble, blocks = engine.prepare(case, storage, block_size=block_size)
+    progress = engine.Progress(case.samples, Tally.empty(case), workers=2)
+    return engine._Job(
+        case, ensemble, blocks, Run.begin(storage, {}), progress, lambda progress: seen.append(progress.done)
+    )
+
+
 def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
     tmp_path: Path, small_study: Path, undisturbed: xr.Dataset
 ) -> None:
     case = study.load(small_study)
-    seen: list[tuple[int, int]] = []
-    ensemble, blocks = engine.prepare(case, tmp_path / "store.zarr", block_size=7)
-    assert len(blocks) == 14
-    engine.run_blocks(case, ensemble, blocks, progress=lambda done, total: seen.append((done, total)))
+    seen: list[int] = []
+    work = job(case, tmp_path / "store.zarr", block_size=7, seen=seen)
+    assert len(work.blocks) == 14
+    work.on_this_machine(work=2 * engine.SMALL, block=2 * engine.AHEAD, dashboard=False)
+    work.run.end("finished", {})
     assert_same_bits(study.open_ensemble(tmp_path / "store.zarr"), undisturbed)
-    assert seen[0] == (0, 96)
-    assert seen[-1] == (96, 96)
     assert seen == sorted(seen)
+    assert seen[-1] == 96
+    assert work.progress.tally.rows == 96
+    assert work.progress.tally.mean("carbon_reduction").value == pytest.approx(
+        float(undisturbed["carbon_reduction"].mean()), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,29 +128,77 @@ def test_another_study_is_refused_and_the_store_is_left_alone(tmp_path: Path, sm
     assert before == {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
 
 
-def test_a_worker_that_dies_is_replaced_a_bug_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = study.load("configs/smoke.yaml").with_overrides(samples=8)
-    ensemble, blocks = engine.prepare(case, tmp_path / "store.zarr", block_size=4)
-    marker = tmp_path / "died"
+def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = study.load("configs/smoke.yaml").with_overrides(samples=16)
+    compute = engine.compute_block
+    marker, poison = tmp_path / "died", tmp_path / "poison"
 
-    def dies_once(_study: study.Study, _ensemble: Ensemble, block: engine.Block) -> engine.Block:
-        if block.index == 1 and not marker.exists():
+    def dies(case: study.Study, ensemble: Ensemble, block: Block, attempt: int) -> engine.Done:
+        if block.index == 1 and (poison.exists() or not marker.exists()):
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return block
+        if block.index == 2 and attempt == 1:
+            raise ConnectionError("the store does not answer")
+        if block.index == 3 and attempt == 1:
+            raise MemoryError
+        return compute(case, ensemble, block, attempt)
 
-    def has_a_bug(*_arguments: object) -> engine.Block:
+    def has_a_bug(*_arguments: object) -> engine.Done:
         raise ZeroDivisionError("a bug")
 
-    done: list[int] = []
-    monkeypatch.setattr(engine, "compute_block", dies_once)
-    engine.run_blocks(case, ensemble, blocks, progress=lambda rows, _: done.append(rows))
-    assert marker.exists()
-    assert done[-1] == 8
+    def finds_a_full_disk(*_arguments: object) -> engine.Done:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(engine, "compute_block", has_a_bug)
-    with pytest.raises(engine.RunError, match=r"block \d \(rows \d to \d\):(.|\n)*a bug"):
-        engine.run_blocks(case, ensemble, blocks, progress=lambda _rows, _total: None)
+    with start_ray(None) as ray:
+        monkeypatch.setattr(engine, "compute_block", dies)
+        seen: list[int] = []
+        work = job(case, tmp_path / "store.zarr", block_size=4, seen=seen)
+        work.share_out(ray, None)
+        assert seen[-1] == 16
+        faults = {retry["block"]: retry["fault"] for retry in work.progress.retries}
+        assert faults[1].startswith("WorkerCrashedError")
+        assert faults[2] == "ConnectionError: the store does not answer"
+        assert faults[3].startswith("MemoryError")
+        assert study.open_ensemble(tmp_path / "store.zarr").sizes["sample"] == 16
+
+        poison.touch()
+        work = job(case, tmp_path / "poison.zarr", block_size=4, seen=[])
+        with pytest.raises(RunError, match=rf"block 1 failed {engine.MOST_ATTEMPTS} times, .*WorkerCrashedError"):
+            work.share_out(ray, None)
+        assert len([retry for retry in work.progress.retries if retry["block"] == 1]) == engine.MOST_ATTEMPTS - 1
+
+        for broken, message in (
+            (has_a_bug, r"block \d \(rows \d+ to \d+\) met a bug in hotland:(.|\n)*a bug"),
+            (finds_a_full_disk, "cannot be written: .*No space left on device; what is done stays"),
+        ):
+            monkeypatch.setattr(engine, "compute_block", broken)
+            work = job(case, tmp_path / f"{broken.__name__}.zarr", block_size=4, seen=[])
+            with pytest.raises(RunError, match=message):
+                work.share_out(ray, None)
+            assert work.progress.retries == []
+            with pytest.raises(RunError, match=message):
+                work.on_this_machine(work=0.0, block=0.0, dashboard=False)
+
+
+def test_a_row_whose_numbers_raise_an_error_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = study.load("configs/smoke.yaml").with_overrides(samples=100)
+    rows = np.arange(100)
+    before = simulation.simulate(case, rows)
+    simulate_lanes = simulation._simulate_lanes
+
+    def raises(case: study.Study, rows: np.ndarray, *arguments: Any) -> Any:
+        if np.isin([5, 70, 71], rows).any():
+            raise ZeroDivisionError("division by zero")
+        return simulate_lanes(case, rows, *arguments)
+
+    monkeypatch.setattr(simulation, "_simulate_lanes", raises)
+    after = simulation.simulate(case, rows)
+    good = ~np.isin(rows, [5, 70, 71])
+    for name, value in after.values.items():
+        np.testing.assert_array_equal(value[good], before.values[name][good], err_msg=name)
+    assert after.values["status"][~good].tolist() == [NUMERICAL_FAULT] * 3
+    assert np.isnan(np.asarray(after.values["carbon_reduction"])[~good]).all()
+    assert after.reasons == dict.fromkeys([5, 70, 71], "ZeroDivisionError: division by zero")
 
 
 def test_a_cluster_that_is_not_there_is_one_message(tmp_path: Path, small_study: Path) -> None:
