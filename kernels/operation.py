@@ -21,6 +21,7 @@ from kernels.season import (
     SUM,
     WATER,
     WIDTH,
+    Course,
     Field,
     Heater,
     Plant,
@@ -178,23 +179,11 @@ class Circuit:
     share: Array
 
 
-class Course(NamedTuple):
-    """Where some lanes stand, hour by hour.
-
-    Attributes
-    ----------
-    lanes
-        Which ones, (traced lane,).
-    totals
-        Fields of `kernels.season.Season` as they are at the end of each hour, (hour, field, traced lane).
-    """
-
-    lanes: NDArray[np.int64]
-    totals: Array
+UNTRACED = Course(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)))
 
 
-def heating_season(state: State, circuit: Circuit, winter: Winter, course: Course | None = None) -> Season:
-    """Run one heating season in hourly steps; `state` is updated, and the totals of a `course` are filled.
+def heating_season(state: State, circuit: Circuit, winter: Winter, course: Course = UNTRACED) -> Season:
+    """Run one heating season in hourly steps; `state` is updated, and the totals of the course are filled.
 
     Lanes are a multiple of `season.WIDTH`.
     """
@@ -216,8 +205,6 @@ def heating_season(state: State, circuit: Circuit, winter: Winter, course: Cours
         records = paces[-1]
         rows = records.cell.reshape(len(records.cell), -1, WIDTH)
         sums = totals[:, these].ravel()
-        traced = np.flatnonzero(course.lanes // WIDTH == first // WIDTH) if course else np.empty(0, dtype=np.int64)
-        by_hour = np.empty((len(winter.outdoor) if len(traced) else 0, len(sums)))
         run_hours(
             records,
             column.segment,
@@ -235,10 +222,8 @@ def heating_season(state: State, circuit: Circuit, winter: Winter, course: Cours
                 np.stack([each.flow for each in paces]),
                 np.stack([each[:, these].ravel() for each in fields]),
             ),
-            by_hour,
+            course,
         )
-        if course and len(traced):
-            course.totals[..., traced] = by_hour.reshape(len(by_hour), -1, WIDTH)[..., course.lanes[traced] - first]
         memory[:, :FAST] = rows[:, MEMORY:].reshape(len(memory), FAST, WIDTH)
         state.memory[..., these] = memory
         state.down[:, these], state.up[:, these] = (

@@ -198,6 +198,21 @@ class Winter(NamedTuple):
     working: NDArray[np.int16]
 
 
+class Course(NamedTuple):
+    """Where some lanes stand, hour by hour.
+
+    Attributes
+    ----------
+    lanes
+        Which ones, (traced lane,).
+    totals
+        To be filled with the fields of `Season` as they are at the end of each hour, (hour, field, traced lane).
+    """
+
+    lanes: NDArray[np.int64]
+    totals: Array
+
+
 def _rows(fields: Any) -> Any:
     """Where fields stand in a record that holds them in their order."""
     return fields(*range(len(fields._fields)))
@@ -634,10 +649,7 @@ def choose_flow(share, first, paces, records, w, p, today):  # type: ignore[no-u
 def run_hours(  # type: ignore[no-untyped-def]
     records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces, course
 ):
-    """All hours of a season for the lanes from `first` on; records, memory and totals are updated.
-
-    `course` is filled with the totals at the end of each hour, (hour, row · WIDTH), or is empty.
-    """
+    """All hours of a season for the lanes from `first` on; records, memory, totals and their `Course` are updated."""
     cell, segment, flow, well = records.cell, records.segment, records.flow, records.well
     today = np.empty((DAY, HOUR_ROWS * WIDTH))
     for hour in range(len(winter.outdoor)):
@@ -655,7 +667,10 @@ def run_hours(  # type: ignore[no-untyped-def]
         for k in range(len(cell)):
             cell_down(cell, segment, flow, well, decay, k, at[k])
         close_hour(well, fixed, totals)
-        if hour < len(course):
-            course[hour] = totals
+        for n in range(len(course.lanes)):
+            lane = course.lanes[n] - first
+            if 0 <= lane < WIDTH:
+                for row in range(course.totals.shape[1]):
+                    course.totals[hour, row, n] = totals[row * WIDTH + lane]
         if hour % DAY == DAY - 1:
             end_day(cell, decay, memory)

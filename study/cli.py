@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from study.engine import Progress
 
 WIDTH = 116
-_SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 10.0, 0.5
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,7 +87,7 @@ def run(
                 )
             except RunError as error:
                 if log.exists() and log.stat().st_size:
-                    raise RunError(f"{error}\nRay's own messages: {log}") from error
+                    raise type(error)(f"{error}\nRay's own messages: {log}") from error
                 raise
             except KeyboardInterrupt:
                 say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
@@ -100,12 +100,14 @@ def run(
 def check(config: Path) -> None:
     """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
     from study.config import flatten, load_study, without_sources
+    from study.plan import bytes_per_sample
     from study.simulation import refuse_hopeless
 
     study = load_study(config)
     refuse_hopeless(study)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
+    console.print(f"its store takes up to {_size(bytes_per_sample(study) * study.samples)}{_traces(study)}")
     _warn(study, console)
     inputs = tuple(study.inputs)
     table = Table(box=None, pad_edge=False)
@@ -315,6 +317,18 @@ def _plan(study: "Study") -> str:
     return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
 
 
+def _size(bytes_: float) -> str:
+    return f"{bytes_ / 1e9:.3g} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:.3g} MB"
+
+
+def _traces(study: "Study") -> str:
+    from study.traces import size
+
+    if study.traces is None:
+        return ""
+    return f", and its {study.traces.interval} traces of {len(study.traces.rows)} samples {_size(size(study))}"
+
+
 def _warn(study: "Study", say: Console) -> None:
     from study.simulation import warnings
 
@@ -365,13 +379,16 @@ def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
     )
     with Bar(*columns, console=say) as bar:
         task = bar.add_task("", total=None, rate="starting", state="")
-        yield lambda progress: bar.update(
-            task,
-            completed=progress.done,
-            total=progress.total,
-            rate=f"{rate(progress):.1f}/s",
-            state=_state(progress) if progress.done else "",
-        )
+
+        def drawn(progress: "Progress") -> None:
+            nonlocal last
+            if progress.done < progress.total and time.monotonic() - last < _SECONDS_BETWEEN_DRAWINGS:
+                return  # the estimate takes some milliseconds
+            last, state = time.monotonic(), _state(progress) if progress.done else ""
+            rate_now = f"{rate(progress):.1f}/s"
+            bar.update(task, completed=progress.done, total=progress.total, rate=rate_now, state=state)
+
+        yield drawn
 
 
 def _state(progress: "Progress") -> str:

@@ -40,6 +40,10 @@ SMALL = 15.0
 """Work for one core that is not worth starting Ray, s."""
 AHEAD = 5.0
 """A block is computed in this process while Ray starts, if it takes no longer than that, s."""
+LATE = 5.0
+"""A block is given to another worker after so many times the longest that any took from being handed out."""
+SOON, FIRST = 60.0, 600.0
+"""But not before so long, or, as long as none is done, so much longer than `LATE` times its computing, s."""
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the file system says when trying again is of no use."""
 _LOOKS = 2.0  # between two looks at the head and the owner of the store, s
@@ -59,12 +63,16 @@ class Progress:
         What was tried again: time, block, fault.
     tally
         Statistics of the samples done in this run.
+    computing, committing
+        Time that workers took to compute blocks and to write them, in sum, s.
     """
 
     total: int
     tally: Tally
     done: int = 0
     workers: int = 1
+    computing: float = 0.0
+    committing: float = 0.0
     retries: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -179,9 +187,9 @@ def execute(
     refuse_hopeless(study)
     storage.refuse_unwritable()
     say(f"{storage}: {f'{done:,} samples are there, {study.samples - done:,} to go' if cells else 'new'}")
-    say("timing a few samples; the very first time the kernels are compiled, which takes half a minute ...")
-    seconds = seconds_per_sample(study)
     with start_ray(address) if address else nullcontext() as ray:
+        say("timing a few samples; the very first time the kernels are compiled, which takes half a minute ...")
+        seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
         block_size = cells or block_size or choose_block_size(study.samples, seconds, max(count, 1))
         _refuse_full(study, storage, done, block_size)
@@ -193,13 +201,13 @@ def execute(
             progress = progress_of(Progress(sum(map(ensemble.counted, blocks)), Tally.empty(study), workers=count))
             say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {count} at a time on {where}")
             watch(progress)
-            job = _Job(study, ensemble, blocks, run, progress, watch)
+            job = _Job(study, ensemble, blocks, run, progress, watch, seconds * ensemble.block_size)
             if ray:
                 inspect_nodes(ray, storage, f"{RUNS}/{run.number:04d}.json")
                 job.share_out(ray, address)
             else:
                 groups = -(-ensemble.block_size // LANES) * len(blocks)
-                job.on_this_machine(groups * LANES * seconds, seconds * ensemble.block_size, dashboard=dashboard)
+                job.on_this_machine(groups * LANES * seconds, dashboard=dashboard)
     return True
 
 
@@ -227,8 +235,10 @@ def _owning(
         reason = {"reason": str(error)[:2000] or type(error).__name__}
         raise
     finally:
-        done, retries = (seen[0].done, seen[0].retries) if seen else (0, [])
-        run.end(state, {"samples": done, "retries": retries[:1000], **reason})
+        for progress in seen:
+            reason |= {"samples": progress.done, "retries": progress.retries[:1000]}
+            reason |= {"computing": progress.computing, "committing": progress.committing}
+        run.end(state, reason)
 
 
 def _refuse_full(study: Study, storage: Storage, done: int, block_size: int) -> None:
@@ -250,15 +260,16 @@ class _Job:
     run: Run
     progress: Progress
     watch: Callable[[Progress], None]
+    seconds: float = 0.0  # that a block takes on one core of this machine
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def on_this_machine(self, work: float, block: float, *, dashboard: bool) -> None:
+    def on_this_machine(self, work: float, *, dashboard: bool) -> None:
         """Compute all: one after the other in this process, or on this machine's own Ray.
 
         Parameters
         ----------
-        work, block
-            Time that all and one of them take on one core, s.
+        work
+            Time that all take on one core, s.
         dashboard
             As of `execute`.
         """
@@ -270,7 +281,7 @@ class _Job:
         started = threading.Event()
 
         def meanwhile() -> None:
-            while len(waiting) > 1 and block <= AHEAD and not started.is_set():
+            while len(waiting) > 1 and self.seconds <= AHEAD and not started.is_set():
                 self._received(self._here(waiting.pop()))
 
         with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
@@ -326,9 +337,9 @@ class _Job:
             if isinstance(error, HotlandError | KeyboardInterrupt):
                 raise error
             if error is not None:
-                lost = ClusterLostError if anchors.gone(tries=1) else RunError
                 said = (str(error).strip().splitlines() or [""])[0][:300]
-                raise lost(f"Ray failed: {type(error).__name__}: {said}; {self._kept}") from error
+                text = f"the Ray cluster is lost: {type(error).__name__}: {said}; {self._kept}"
+                raise ClusterLostError(text) from error
 
     def _tasks(self, ray: Any) -> None:
         """Keep a bounded number of tasks in flight until all blocks are done."""
@@ -336,32 +347,46 @@ class _Job:
         shared = ray.put(self.study), ray.put(self.ensemble)
         waiting = list(reversed(self.blocks))
         attempts, nodes_lost = dict.fromkeys(waiting, 0), dict.fromkeys(waiting, 0)
-        flying: dict[Any, Block] = {}
-        looked = 0.0
+        flying: dict[Any, tuple[Block, float]] = {}
+        looked = longest = 0.0
         while (waiting or flying) and not self._over.is_set():
             if time.monotonic() - looked > _LOOKS:
                 self.progress.workers = int(ray.cluster_resources().get("CPU", 0))
                 looked = time.monotonic()
+                patience = max(SOON, LATE * longest) if longest else FIRST + LATE * self.seconds
+                for ref, (block, since) in list(flying.items()):
+                    if looked - since > patience:  # a node that froze never answers; an answer too late is harmless
+                        del flying[ref]
+                        nodes_lost[block] += 1
+                        late = TimeoutError(f"no answer for {looked - since:.0f} s")
+                        self._machine_fault(block, late, nodes_lost[block], MOST_NODES_LOST)
+                        waiting.append(block)
             while waiting and len(flying) < window(self.progress.workers):
                 block = waiting.pop()
                 attempts[block] += 1
-                flying[task.remote(*shared, block, attempts[block])] = block
-            ready, _ = ray.wait(list(flying), num_returns=1, timeout=1.0)
+                flying[task.remote(*shared, block, attempts[block])] = block, time.monotonic()
+            some = min(len(flying), 1 + self.progress.workers // 20)  # with many workers, several at a time
+            ready, _ = ray.wait(list(flying), num_returns=some, timeout=1.0)
             if ready:
                 ready, _ = ray.wait(list(flying), num_returns=len(flying), timeout=0)
             for ref in ready:
-                block = flying.pop(ref)
+                block, since = flying.pop(ref)
                 try:
                     self._received(ray.get(ref))
+                    longest = max(longest, time.monotonic() - since)
                     continue
+                except ray.exceptions.LocalRayletDiedError:
+                    raise
                 except ray.exceptions.NodeDiedError as error:
                     attempts[block] -= 1  # the node's fault, not the block's
                     nodes_lost[block] += 1
                     self._machine_fault(block, error, nodes_lost[block], MOST_NODES_LOST)
                 except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
                     self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
-                except (OSError, MemoryError) as error:  # Ray raises what the task raised, as a RayTaskError too
-                    self._machine_fault(block, getattr(error, "cause", error), attempts[block], MOST_ATTEMPTS)
+                except (OSError, MemoryError) as error:
+                    if not isinstance(error, ray.exceptions.RayTaskError):
+                        raise  # not the task's, but of the connection to the cluster
+                    self._machine_fault(block, error.cause, attempts[block], MOST_ATTEMPTS)
                 except HotlandError as error:
                     raise RunError(f"block {block.index}: {getattr(error, 'cause', error)}") from error
                 except ray.exceptions.RayTaskError as error:
@@ -374,6 +399,8 @@ class _Job:
     def _received(self, done: Done) -> None:
         self.progress.done += self.ensemble.counted(done.block)
         self.progress.tally = self.progress.tally + done.tally
+        self.progress.computing += done.computing
+        self.progress.committing += done.committing
         self.run.tell(samples=self.progress.done)
         self.watch(self.progress)
 

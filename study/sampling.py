@@ -12,7 +12,6 @@ hash of its name. Adding, removing or reordering inputs changes no other. Correl
 """
 
 import hashlib
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -185,24 +184,25 @@ def _key(name: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def _scrambled_sobol(seed: int, replicate: int) -> qmc.Sobol:
+def _scrambled_sobol(seed: int, replicate: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Direction numbers, (dimension, bit), and digital shift, (dimension,), of a scrambled sequence."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol"), replicate]))
-    return qmc.Sobol(MOST_DIMENSIONS, scramble=True, bits=_BITS, rng=rng)
+    sequence = qmc.Sobol(MOST_DIMENSIONS, scramble=True, bits=_BITS, rng=rng)
+    return sequence._sv, sequence._shift
 
 
 def _sobol(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:
+    """Points by the Gray code of their index (Antonov and Saleev 1979): the last as soon as the first."""
     columns = [SOBOL_DIMENSIONS.index(name) for name in names]
     u = np.empty((len(index), len(columns)))
     for each in np.unique(replicate):
         rows = replicate == each
-        first, last = index[rows].min(), index[rows].max()
-        sequence = _scrambled_sobol(seed, int(each)).reset()
-        if first > 0:
-            sequence.fast_forward(int(first))
-        with warnings.catch_warnings():  # a block need not be balanced, the whole is
-            warnings.filterwarnings("ignore", message="The balance properties", category=UserWarning)
-            points = sequence.random(int(last - first) + 1)[index[rows] - first]
-        u[rows] = points[:, columns] + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
+        directions, shift = _scrambled_sobol(seed, int(each))
+        gray = index[rows] ^ (index[rows] >> 1)
+        point = np.tile(shift[columns], (len(gray), 1))
+        for bit in range(_BITS):
+            point ^= np.where((gray >> bit & 1)[:, None] == 1, directions[columns, bit], np.uint32(0))
+        u[rows] = point * 2.0**-_BITS + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
     return u
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import LANES
-from kernels.operation import Course
-from kernels.season import SUM, Season, Winter
+from kernels.season import SUM, Course, Season, Winter
 from study.config import Study
 from study.outputs import ELECTRIC, MEGA
 from study.traces import HOURS, Traces
@@ -18,7 +16,7 @@ Array = NDArray[np.float64]
 def hourly(study: Study, course: Course, winter: Winter) -> dict[str, Array]:
     """Variables of `study.traces.TRACE_VARIABLES` of one winter, (hour, traced lane).
 
-    What an hour adds to a sum is the difference of where it stands: within 1e-16 of the sum of the whole season.
+    What an hour adds to a sum is the difference of where it stands, to within the rounding of the season's sum.
     """
 
     def added(*fields: int) -> Array:
@@ -61,14 +59,14 @@ class Recorder:
     values: dict[str, NDArray[np.float32]]
 
     @classmethod
-    def of(cls, study: Study, traces: Traces | None, start: int) -> "Recorder | None":
-        """Of LANES rows, the first of them the row `start` among those of the traces; None where none is traced."""
+    def of(cls, study: Study, traces: Traces | None, group: NDArray[np.int64]) -> "Recorder | None":
+        """Of successive rows, by their places among those that the traces are of; None where none is traced."""
         if traces is None:
             return None
-        begin, end = np.searchsorted(traces.among, [start, start + LANES])
+        begin, end = np.searchsorted(traces.among, [group[0], group[-1] + 1])
         if begin == end:
             return None
-        lanes = traces.among[begin:end] - start
+        lanes = traces.among[begin:end] - group[0]
         course = Course(lanes, np.empty((24 * study.season.days, len(Season._fields), len(lanes))))
         return cls(study, course, {name: series[begin:end] for name, series in traces.values.items()})
 

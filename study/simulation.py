@@ -16,6 +16,7 @@ from kernels.building import demand
 from kernels.field import Interaction
 from kernels.ground import HOUR, HOURLY, YEAR
 from kernels.operation import (
+    UNTRACED,
     Circuit,
     State,
     Steps,
@@ -158,7 +159,7 @@ def _simulate_group(
     lanes = group[np.minimum(np.arange(LANES), len(group) - 1)]
     try:
         of_lanes = {key: value[lanes] for key, value in inputs.items()}
-        found = _simulate_lanes(study, rows[lanes], of_lanes, Recorder.of(study, traces, int(group[0])))
+        found = _simulate_lanes(study, rows[lanes], of_lanes, Recorder.of(study, traces, group))
         return {name: value[: len(group)] for name, value in found.items()}
     except (ArithmeticError, np.linalg.LinAlgError) as error:
         if len(group) == 1:
@@ -469,7 +470,8 @@ def _simulate_lanes(
     water = [_heat_in_water(wells, state)]
     for number in range(study.winters):
         weather_and_demand = winter(number)
-        seasons.append(heating_season(state, life.circuit, weather_and_demand, recorder.course if recorder else None))
+        course = recorder.course if recorder else UNTRACED
+        seasons.append(heating_season(state, life.circuit, weather_and_demand, course))
         if recorder:
             recorder.record(number, weather_and_demand)
         cooling.append([mean_cooling(state, wells, weight) for weight in (life.neighbours, life.coldest)])

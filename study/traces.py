@@ -67,7 +67,7 @@ class Tracing(Section):
     interval: Literal["hourly", "daily"] = "hourly"
     variables: tuple[str, ...] = Field(default=tuple(TRACE_VARIABLES))
 
-    @field_validator("samples", mode="plain")
+    @field_validator("samples", mode="before")
     @classmethod
     def _a_number_or_rows(cls, raw: object) -> int | tuple[int, ...]:
         if type(raw) is int and 1 <= raw <= MOST_SAMPLES:

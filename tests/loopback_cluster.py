@@ -256,6 +256,7 @@ def _serve(options: dict[str, Any]) -> None:
     """Start one node's servers, tell what they are, and stay until the test process closes our standard input."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
+    from ray._private.utils import write_ray_address
 
     head = "gcs_address" not in options
     settings = RayParams(
@@ -271,6 +272,8 @@ def _serve(options: dict[str, Any]) -> None:
         **options,
     )
     node = Node(settings, head=head, shutdown_at_exit=True, spawn_reaper=True)
+    # or a job might take another cluster of this machine for its own
+    write_ray_address(node.gcs_address, options["temp_dir"])
     told = {
         "node_id": node.node_id,
         "servers": {

@@ -45,8 +45,9 @@ def job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> 
     storage = Storage.at(store)
     ensemble, blocks = engine.prepare(case, storage, block_size=block_size)
     progress = engine.Progress(case.samples, Tally.empty(case), workers=2)
+    run = Run.begin(storage, {})
     return engine._Job(
-        case, ensemble, blocks, Run.begin(storage, {}), progress, lambda progress: seen.append(progress.done)
+        case, ensemble, blocks, run, progress, lambda progress: seen.append(progress.done), 2 * engine.AHEAD
     )
 
 
@@ -57,7 +58,7 @@ def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
     seen: list[int] = []
     work = job(case, tmp_path / "store.zarr", block_size=7, seen=seen)
     assert len(work.blocks) == 14
-    work.on_this_machine(work=2 * engine.SMALL, block=2 * engine.AHEAD, dashboard=False)
+    work.on_this_machine(2 * engine.SMALL, dashboard=False)
     work.run.end("finished", {})
     assert_same_bits(study.open_ensemble(tmp_path / "store.zarr"), undisturbed)
     assert seen == sorted(seen)
@@ -177,7 +178,7 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeyp
                 work.share_out(ray, None)
             assert work.progress.retries == []
             with pytest.raises(RunError, match=message):
-                work.on_this_machine(work=0.0, block=0.0, dashboard=False)
+                work.on_this_machine(0.0, dashboard=False)
 
 
 def test_a_row_whose_numbers_raise_an_error_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:

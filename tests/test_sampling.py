@@ -134,6 +134,11 @@ def test_rows_are_dealt_to_the_replicates_in_turn(replicates: int) -> None:
         rng = np.random.default_rng(np.random.SeedSequence([7, key, replicate]))
         points = qmc.Sobol(MOST_DIMENSIONS, bits=32, rng=rng).random(64)[:, columns]
         np.testing.assert_array_equal(u[rows % replicates == replicate], points + 2.0**-33)
+    far = 1_000_003
+    last = qmc.Sobol(MOST_DIMENSIONS, bits=32, rng=np.random.default_rng(np.random.SeedSequence([7, key, 1])))
+    points = last.fast_forward(far).random(2)[:, columns]
+    u = uniforms(study, NAMES, np.array([far, far + 1]) * replicates + 1)
+    np.testing.assert_array_equal(u, points + 2.0**-33)
 
 
 @pytest.mark.parametrize("replicates", [2, 16])

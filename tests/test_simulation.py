@@ -223,8 +223,8 @@ def test_rows_that_fail_in_the_kernels_fail_alone(monkeypatch: pytest.MonkeyPatc
     good = values(study, np.arange(70))
     kernels = simulation._simulate_lanes
 
-    def spoilt(study: Study, rows: np.ndarray, inputs: Values) -> Values:
-        group = kernels(study, rows, inputs)
+    def spoilt(study: Study, rows: np.ndarray, *more: Any) -> Values:
+        group = kernels(study, rows, *more)
         group["electricity"][rows == 3] = np.inf
         group["energy_imbalance"][rows == 66] = 2e-9
         return group
