@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from study.config import load_study as load
     from study.engine import run
     from study.ensemble import open_ensemble
-    from study.errors import ClusterError, ConfigError, EnsembleError, HotlandError, RunError
+    from study.errors import ClusterError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
+    from study.traces import open_traces
 
 __all__ = [
     "ClusterError",
@@ -22,9 +23,11 @@ __all__ = [
     "EnsembleError",
     "HotlandError",
     "RunError",
+    "StorageError",
     "Study",
     "load",
     "open_ensemble",
+    "open_traces",
     "run",
 ]
 
@@ -34,6 +37,7 @@ _HOMES = {
     "Study": ("study.config", "Study"),
     "load": ("study.config", "load_study"),
     "open_ensemble": ("study.ensemble", "open_ensemble"),
+    "open_traces": ("study.traces", "open_traces"),
     "run": ("study.engine", "run"),
 }
 
