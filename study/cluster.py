@@ -4,6 +4,8 @@ import os
 import socket
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,8 @@ ONE_THREAD = dict.fromkeys(
 """A worker has one core: as many threads as that for each library."""
 KNOCKS = 10.0
 """How long to wait for an answer at an address, s."""
+SILENCE = 15.0
+"""How long the head of a cluster may say nothing before it is taken for gone, s."""
 _OBJECT_STORE = 100 * 2**20  # of this machine's own Ray: results never pass through it
 
 
@@ -53,6 +57,7 @@ def start_ray(address: str | None, *, dashboard: bool = False) -> Iterator[Any]:
         When there is no cluster, or one of another version.
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
+    os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", f"{SILENCE:.0f}")
     if address is None:
         # binds everything to 127.0.0.1, where no token is needed
         os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="disabled", **ONE_THREAD)
@@ -185,37 +190,35 @@ def inspect_nodes(ray: Any, storage: Storage, sight: str | None) -> list[dict[st
     return found
 
 
-class Anchors:
-    """What this process hangs on: the head of the cluster, and Ray's daemon (raylet) on its own node.
+class Pulse:
+    """Asks the head of the cluster all the time: without it nothing goes on, and Ray says so after a minute, or never.
 
-    Without them nothing goes on, and Ray says so after a minute, or never.
+    Nor does anything go on without Ray's daemon (raylet) on this process's own node.
     """
 
-    def __init__(self, ray: Any, address: str | None) -> None:
-        if address and address.startswith("ray://"):
-            addresses = [address.removeprefix("ray://")]
-        else:
-            context = ray.get_runtime_context()
-            own = context.get_node_id()
-            addresses = [str(context.gcs_address)]
-            addresses += [
-                f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
-                for node in ray.nodes()
-                if node["NodeID"] == own
-            ]
-        parts = [each.rpartition(":") for each in addresses]
-        self._places = [(host.strip("[]"), int(port)) for host, _, port in parts]
-        self._failures = 0
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._own = ray.get_runtime_context().get_node_id()
+        self._answered = time.monotonic()
+        self._over = threading.Event()
+        threading.Thread(target=self._ask, name="pulse", daemon=True).start()  # it may be stuck in a call for ever
 
-    def gone(self, *, tries: int = 3) -> bool:
-        """Whether one of them did not answer that many times in a row."""
-        try:
-            for place in self._places:
-                socket.create_connection(place, timeout=2.0).close()
-            self._failures = 0
-        except OSError:
-            self._failures += 1
-        return self._failures >= tries
+    def _ask(self) -> None:
+        while not self._over.wait(1.0):
+            try:
+                alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+            except Exception:  # whatever Ray raises then: there is no answer
+                continue
+            if self._own in alive:
+                self._answered = time.monotonic()
+
+    def gone(self) -> bool:
+        """Whether there was no answer for `SILENCE`."""
+        return time.monotonic() - self._answered > SILENCE
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._over.set()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import LANES
-from study.cluster import Anchors, inspect_nodes, knock, resolve, start_ray
+from study.cluster import Pulse, inspect_nodes, knock, resolve, start_ray
 from study.config import Study, variable_name
 from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
 from study.errors import ClusterLostError, EnsembleError, HotlandError, RunError
@@ -41,9 +41,9 @@ SMALL = 15.0
 AHEAD = 5.0
 """A block is computed in this process while Ray starts, if it takes no longer than that, s."""
 LATE = 5.0
-"""A block is given to another worker after so many times the longest that any took from being handed out."""
+"""A block is given to another worker after so many times the longest that any took."""
 SOON, FIRST = 60.0, 600.0
-"""But not before so long, or, as long as none is done, so much longer than `LATE` times its computing, s."""
+"""But not before so long, s; as long as none is done, so much later than the time that it takes here lets expect."""
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the file system says when trying again is of no use."""
 _LOOKS = 2.0  # between two looks at the head and the owner of the store, s
@@ -204,7 +204,7 @@ def execute(
             job = _Job(study, ensemble, blocks, run, progress, watch, seconds * ensemble.block_size)
             if ray:
                 inspect_nodes(ray, storage, f"{RUNS}/{run.number:04d}.json")
-                job.share_out(ray, address)
+                job.share_out(ray)
             else:
                 groups = -(-ensemble.block_size // LANES) * len(blocks)
                 job.on_this_machine(groups * LANES * seconds, dashboard=dashboard)
@@ -276,6 +276,7 @@ class _Job:
         waiting = list(reversed(self.blocks))
         if not dashboard and (work <= SMALL or len(waiting) == 1 or self.progress.workers == 1):
             while waiting:
+                self._refuse_taken_over()
                 self._received(self._here(waiting.pop()))
             return
         started = threading.Event()
@@ -291,7 +292,7 @@ class _Job:
                     started.set()
                     ahead.result()
                     self.blocks = list(reversed(waiting))
-                    self.share_out(ray, None)
+                    self.share_out(ray)
             finally:
                 started.set()
 
@@ -309,9 +310,9 @@ class _Job:
                 raise self._bug(block, traceback.format_exc()) from error
         raise AssertionError  # the last fault has been raised
 
-    def share_out(self, ray: Any, address: str | None) -> None:
+    def share_out(self, ray: Any) -> None:
         """Compute all as Ray tasks, and watch meanwhile that the cluster and the store are still ours."""
-        anchors = Anchors(ray, address)
+        pulse = Pulse(ray)
         ended: list[BaseException | None] = []
 
         def work() -> None:
@@ -327,12 +328,12 @@ class _Job:
         try:
             while worker.is_alive():
                 worker.join(_LOOKS)
-                if self.run.taken_over:
-                    raise RunError(f"{self.ensemble.storage}: taken over by {self.run.taken_over}; this run stops")
-                if worker.is_alive() and anchors.gone():
+                self._refuse_taken_over()
+                if worker.is_alive() and pulse.gone():
                     raise ClusterLostError(f"the head of the Ray cluster is gone; {self._kept}")
         finally:
             self._over.set()
+            pulse.stop()
         for error in ended:
             if isinstance(error, HotlandError | KeyboardInterrupt):
                 raise error
@@ -347,33 +348,34 @@ class _Job:
         shared = ray.put(self.study), ray.put(self.ensemble)
         waiting = list(reversed(self.blocks))
         attempts, nodes_lost = dict.fromkeys(waiting, 0), dict.fromkeys(waiting, 0)
-        flying: dict[Any, tuple[Block, float]] = {}
+        flying: dict[Any, Block] = {}  # in the order in which they were handed out
+        began: dict[Any, float] = {}  # since when the oldest of them have had their turn
         looked = longest = 0.0
         while (waiting or flying) and not self._over.is_set():
-            if time.monotonic() - looked > _LOOKS:
-                self.progress.workers = int(ray.cluster_resources().get("CPU", 0))
-                looked = time.monotonic()
+            if (present := time.monotonic()) - looked > _LOOKS:
+                looked, self.progress.workers = present, int(ray.cluster_resources().get("CPU", 0))
+                began = {ref: began.get(ref, present) for ref in list(flying)[: self.progress.workers]}
                 patience = max(SOON, LATE * longest) if longest else FIRST + LATE * self.seconds
-                for ref, (block, since) in list(flying.items()):
-                    if looked - since > patience:  # a node that froze never answers; an answer too late is harmless
-                        del flying[ref]
-                        nodes_lost[block] += 1
-                        late = TimeoutError(f"no answer for {looked - since:.0f} s")
-                        self._machine_fault(block, late, nodes_lost[block], MOST_NODES_LOST)
-                        waiting.append(block)
+                for ref in [ref for ref, since in began.items() if present - since > patience]:
+                    block = flying.pop(ref)  # a node that froze never answers; if it does, too late, no harm is done
+                    nodes_lost[block] += 1
+                    late = TimeoutError(f"no answer for {patience:.0f} s")
+                    self._machine_fault(block, late, nodes_lost[block], MOST_NODES_LOST)
+                    waiting.append(block)
             while waiting and len(flying) < window(self.progress.workers):
                 block = waiting.pop()
                 attempts[block] += 1
-                flying[task.remote(*shared, block, attempts[block])] = block, time.monotonic()
+                flying[task.remote(*shared, block, attempts[block])] = block
             some = min(len(flying), 1 + self.progress.workers // 20)  # with many workers, several at a time
             ready, _ = ray.wait(list(flying), num_returns=some, timeout=1.0)
             if ready:
                 ready, _ = ray.wait(list(flying), num_returns=len(flying), timeout=0)
             for ref in ready:
-                block, since = flying.pop(ref)
+                block = flying.pop(ref)
                 try:
-                    self._received(ray.get(ref))
-                    longest = max(longest, time.monotonic() - since)
+                    done = ray.get(ref)
+                    self._received(done)
+                    longest = max(longest, done.computing + done.committing)
                     continue
                 except ray.exceptions.LocalRayletDiedError:
                     raise
@@ -395,6 +397,10 @@ class _Job:
                     self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
                 waiting.append(block)
             self.watch(self.progress)
+
+    def _refuse_taken_over(self) -> None:
+        if self.run.taken_over:
+            raise RunError(f"{self.ensemble.storage}: taken over by {self.run.taken_over}; this run stops")
 
     def _received(self, done: Done) -> None:
         self.progress.done += self.ensemble.counted(done.block)

@@ -154,7 +154,7 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeyp
         monkeypatch.setattr(engine, "compute_block", dies)
         seen: list[int] = []
         work = job(case, tmp_path / "store.zarr", block_size=4, seen=seen)
-        work.share_out(ray, None)
+        work.share_out(ray)
         assert seen[-1] == 16
         faults = {retry["block"]: retry["fault"] for retry in work.progress.retries}
         assert faults[1].startswith("WorkerCrashedError")
@@ -165,7 +165,7 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeyp
         poison.touch()
         work = job(case, tmp_path / "poison.zarr", block_size=4, seen=[])
         with pytest.raises(RunError, match=rf"block 1 failed {engine.MOST_ATTEMPTS} times, .*WorkerCrashedError"):
-            work.share_out(ray, None)
+            work.share_out(ray)
         assert len([retry for retry in work.progress.retries if retry["block"] == 1]) == engine.MOST_ATTEMPTS - 1
 
         for broken, message in (
@@ -175,7 +175,7 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeyp
             monkeypatch.setattr(engine, "compute_block", broken)
             work = job(case, tmp_path / f"{broken.__name__}.zarr", block_size=4, seen=[])
             with pytest.raises(RunError, match=message):
-                work.share_out(ray, None)
+                work.share_out(ray)
             assert work.progress.retries == []
             with pytest.raises(RunError, match=message):
                 work.on_this_machine(0.0, dashboard=False)
