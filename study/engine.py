@@ -40,6 +40,10 @@ SMALL = 15.0
 """Work for one core that is not worth starting Ray, s."""
 AHEAD = 5.0
 """A block is computed in this process while Ray starts, if it takes no longer than that, s."""
+QUEUED = 1000
+"""Tasks in flight on a cluster, at least."""
+EXPECTED = 128
+"""Cores that an empty cluster is expected to grow to, for the size of blocks."""
 LATE = 5.0
 """A block is given to another worker after so many times the longest that any took."""
 SOON, FIRST = 60.0, 600.0
@@ -191,17 +195,18 @@ def execute(
         say("timing a few samples; the very first time the kernels are compiled, which takes half a minute ...")
         seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
-        block_size = cells or block_size or choose_block_size(study.samples, seconds, max(count, 1))
+        block_size = cells or block_size or choose_block_size(study.samples, seconds, count or EXPECTED)
         _refuse_full(study, storage, done, block_size)
-        where = f"a cluster of {len(ray.nodes())} nodes" if ray else "this machine"
+        where = f"the cluster at {address}" if ray else "this machine"
         about = {"address": address or "local", "samples asked for": study.samples, "workers": count}
         with _owning(storage, about, take_over=take_over, say=say) as (run, progress_of):
             storage.sweep()
             ensemble, blocks = prepare(study, storage, block_size=block_size)
             progress = progress_of(Progress(sum(map(ensemble.counted, blocks)), Tally.empty(study), workers=count))
-            say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {count} at a time on {where}")
+            at_a_time = f"{count} at a time" if count else "waiting for workers"
+            say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {at_a_time} on {where}")
             watch(progress)
-            job = _Job(study, ensemble, blocks, run, progress, watch, seconds * ensemble.block_size)
+            job = _Job(study, ensemble, blocks, run, progress, watch, seconds * ensemble.block_size, bool(ray))
             if ray:
                 inspect_nodes(ray, storage, f"{RUNS}/{run.number:04d}.json")
                 job.share_out(ray)
@@ -261,6 +266,7 @@ class _Job:
     progress: Progress
     watch: Callable[[Progress], None]
     seconds: float = 0.0  # that a block takes on one core of this machine
+    cluster: bool = False
     _over: threading.Event = field(default_factory=threading.Event)
 
     def on_this_machine(self, work: float, *, dashboard: bool) -> None:
@@ -362,7 +368,7 @@ class _Job:
                     late = TimeoutError(f"no answer for {patience:.0f} s")
                     self._machine_fault(block, late, nodes_lost[block], MOST_NODES_LOST)
                     waiting.append(block)
-            while waiting and len(flying) < window(self.progress.workers):
+            while waiting and len(flying) < window(self.progress.workers, cluster=self.cluster):
                 block = waiting.pop()
                 attempts[block] += 1
                 flying[task.remote(*shared, block, attempts[block])] = block
@@ -431,9 +437,12 @@ class _Job:
         return "what is done stays, the same command goes on from there"
 
 
-def window(workers: int) -> int:
-    """Return how many tasks to have in flight for so many cores: each has the next one waiting."""
-    return 2 * workers + 1
+def window(workers: int, *, cluster: bool) -> int:
+    """Return how many tasks to have in flight: each core has the next one waiting.
+
+    On a cluster, so many that its autoscaler sees how much there is to do: it starts as many nodes as tasks wait for.
+    """
+    return max(2 * workers + 1, QUEUED if cluster else 0)
 
 
 def run(
