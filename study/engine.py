@@ -199,10 +199,10 @@ def execute(
         _refuse_full(study, storage, done, block_size)
         where = f"the cluster at {address}" if ray else "this machine"
         about = {"address": address or "local", "samples asked for": study.samples, "workers": count}
-        with _owning(storage, about, take_over=take_over, say=say) as (run, progress_of):
+        progress = Progress(study.samples - done, Tally.empty(study), workers=count)
+        with _owning(storage, about, progress, take_over=take_over, say=say) as run:
             storage.sweep()
             ensemble, blocks = prepare(study, storage, block_size=block_size)
-            progress = progress_of(Progress(sum(map(ensemble.counted, blocks)), Tally.empty(study), workers=count))
             at_a_time = f"{count} at a time" if count else "waiting for workers"
             say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {at_a_time} on {where}")
             watch(progress)
@@ -218,32 +218,24 @@ def execute(
 
 @contextmanager
 def _owning(
-    storage: Storage, about: dict[str, Any], *, take_over: bool, say: Callable[[str], None]
-) -> Iterator[tuple[Run, Callable[[Progress], Progress]]]:
+    storage: Storage, about: dict[str, Any], progress: Progress, *, take_over: bool, say: Callable[[str], None]
+) -> Iterator[Run]:
     """Own the store, and leave a record of how it ended."""
     run = Run.begin(storage, about, take_over=take_over, say=say)
-    seen: list[Progress] = []
-
-    def watched(progress: Progress) -> Progress:
-        seen.append(progress)
-        return progress
-
-    state = "failed"
-    reason: dict[str, Any] = {}
+    state, reason = "failed", ""
     try:
-        yield run, watched
+        yield run
         state = "finished"
     except KeyboardInterrupt:
         state = "interrupted"
         raise
     except BaseException as error:
-        reason = {"reason": str(error)[:2000] or type(error).__name__}
+        reason = str(error)[:2000] or type(error).__name__
         raise
     finally:
-        for progress in seen:
-            reason |= {"samples": progress.done, "retries": progress.retries[:1000]}
-            reason |= {"computing": progress.computing, "committing": progress.committing}
-        run.end(state, reason)
+        end: dict[str, Any] = {"samples": progress.done, "retries": progress.retries[:1000]}
+        end |= {"computing": progress.computing, "committing": progress.committing}
+        run.end(state, end | ({"reason": reason} if reason else {}))
 
 
 def _refuse_full(study: Study, storage: Storage, done: int, block_size: int) -> None:
