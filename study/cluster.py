@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,13 @@ def knock(address: str) -> None:
 
 
 @contextmanager
-def start_ray(address: str | None, *, dashboard: bool = False) -> Iterator[Any]:
+def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = None) -> Iterator[Any]:
     """Import Ray and connect it: to a cluster, or to this machine's own cores, quietly and on loopback alone.
+
+    Parameters
+    ----------
+    dashboard
+        Told where this machine's own Ray has its dashboard; None is for no dashboard.
 
     Raises
     ------
@@ -69,7 +74,9 @@ def start_ray(address: str | None, *, dashboard: bool = False) -> Iterator[Any]:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         options |= {"num_cpus": cores(), "object_store_memory": _OBJECT_STORE}
-        ray.init("local", include_dashboard=dashboard, dashboard_host="127.0.0.1", **options)
+        started = ray.init("local", include_dashboard=dashboard is not None, dashboard_host="127.0.0.1", **options)
+        if dashboard:
+            dashboard(f"Ray's dashboard: http://{started.dashboard_url}")
     else:
         _probe(address)
         try:

@@ -212,7 +212,7 @@ def execute(
                 job.share_out(ray)
             else:
                 groups = -(-ensemble.block_size // LANES) * len(blocks)
-                job.on_this_machine(groups * LANES * seconds, dashboard=dashboard)
+                job.on_this_machine(groups * LANES * seconds, dashboard=say if dashboard else None)
     return True
 
 
@@ -261,7 +261,7 @@ class _Job:
     cluster: bool = False
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def on_this_machine(self, work: float, *, dashboard: bool) -> None:
+    def on_this_machine(self, work: float, *, dashboard: Callable[[str], None] | None = None) -> None:
         """Compute all: one after the other in this process, or on this machine's own Ray.
 
         Parameters
@@ -269,7 +269,7 @@ class _Job:
         work
             Time that all take on one core, s.
         dashboard
-            As of `execute`.
+            As of `start_ray`.
         """
         waiting = list(reversed(self.blocks))
         if not dashboard and (work <= SMALL or len(waiting) == 1 or self.progress.workers == 1):

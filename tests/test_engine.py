@@ -58,7 +58,7 @@ def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
     seen: list[int] = []
     work = job(case, tmp_path / "store.zarr", block_size=7, seen=seen)
     assert len(work.blocks) == 14
-    work.on_this_machine(2 * engine.SMALL, dashboard=False)
+    work.on_this_machine(2 * engine.SMALL)
     work.run.end("finished", {})
     assert_same_bits(study.open_ensemble(tmp_path / "store.zarr"), undisturbed)
     assert seen == sorted(seen)
@@ -178,7 +178,7 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeyp
                 work.share_out(ray)
             assert work.progress.retries == []
             with pytest.raises(RunError, match=message):
-                work.on_this_machine(0.0, dashboard=False)
+                work.on_this_machine(0.0)
 
 
 def test_a_row_whose_numbers_raise_an_error_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
