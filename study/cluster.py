@@ -1,6 +1,7 @@
 """Where blocks are computed: Ray on this machine alone, or a Ray cluster somewhere."""
 
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -24,6 +25,7 @@ KNOCKS = 10.0
 """How long to wait for an answer at an address, s."""
 SILENCE = 15.0
 """How long the head of a cluster may say nothing before it is taken for gone, s."""
+_LONGEST_FOLDER = 30  # Ray adds some 75 characters to the path of its sockets, which may have 107
 _OBJECT_STORE = 100 * 2**20  # of this machine's own Ray: results never pass through it
 
 
@@ -72,8 +74,11 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    folder = None
     if address is None:
         options |= {"num_cpus": cores(), "object_store_memory": _OBJECT_STORE}
+        if len(tempfile.gettempdir()) > _LONGEST_FOLDER:
+            folder = options["_temp_dir"] = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
         started = ray.init("local", include_dashboard=dashboard is not None, dashboard_host="127.0.0.1", **options)
         if dashboard:
             dashboard(f"Ray's dashboard: http://{started.dashboard_url}")
@@ -89,9 +94,15 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
     except ClusterLostError:
         raise  # Ray would wait for the head
     except BaseException:
-        ray.shutdown()
+        _stop(ray, folder)
         raise
+    _stop(ray, folder)
+
+
+def _stop(ray: Any, folder: str | None) -> None:
     ray.shutdown()
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listens_on_loopback_alone(address: str) -> bool:
