@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from study.errors import ClusterError, ClusterLostError
+from study.errors import ClusterError, ClusterLostError, RunError
 from study.provenance import code_fingerprint, cores, machine, packages
 from study.storage import Storage
 
@@ -36,17 +36,25 @@ def resolve(address: str | None) -> str | None:
     return None if address == LOCAL else address
 
 
-def knock(address: str) -> None:
-    """Raise ClusterError when nothing listens at an address: Ray itself would go on trying for minutes."""
+def knock(address: str, said: str = "--address") -> None:
+    """Raise ClusterError when nothing listens at an address: Ray itself would go on trying for minutes.
+
+    Parameters
+    ----------
+    said
+        Where the address comes from.
+    """
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    if "@" in address:
+        raise ClusterError(f"{said}: an address has no user and no password; allowed: HOST:PORT or ray://HOST:PORT")
     if "://" in host or not (host and port.isdecimal()):
-        raise ClusterError(f"--address {address!r}; allowed: local, HOST:PORT, ray://HOST:PORT or auto")
+        raise ClusterError(f"{said} {address!r}; allowed: local, HOST:PORT, ray://HOST:PORT or auto")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCKS).close()
     except (OSError, OverflowError, UnicodeError) as error:
-        raise ClusterError(f"--address {address}: no Ray cluster answers there: {error}") from error
+        raise ClusterError(f"{said} {address}: no Ray cluster answers there: {error}") from error
 
 
 @contextmanager
@@ -79,7 +87,13 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         options |= {"num_cpus": cores(), "object_store_memory": _OBJECT_STORE}
         if len(tempfile.gettempdir()) > _LONGEST_FOLDER:
             folder = options["_temp_dir"] = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
-        started = ray.init("local", include_dashboard=dashboard is not None, dashboard_host="127.0.0.1", **options)
+        options |= {"include_dashboard": dashboard is not None, "dashboard_host": "127.0.0.1"}
+        try:
+            started = ray.init("local", **options)
+        except Exception as error:  # Ray has no kind of error of its own for this
+            _stop(ray, folder)
+            said = " ".join(str(error).split())[:300]
+            raise RunError(f"Ray did not start on this machine: {said}") from error
         if dashboard:
             dashboard(f"Ray's dashboard: http://{started.dashboard_url}")
     else:

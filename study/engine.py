@@ -21,7 +21,7 @@ from kernels import LANES
 from study.cluster import Pulse, inspect_nodes, knock, resolve, start_ray
 from study.config import Study, variable_name
 from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
-from study.errors import ClusterLostError, EnsembleError, HotlandError, RunError
+from study.errors import ClusterLostError, EnsembleError, HotlandError, RunError, StorageError
 from study.plan import Plan, bytes_per_sample, choose_block_size, seconds_per_sample
 from study.provenance import cores, machine
 from study.runs import RUNS, Run, now
@@ -171,11 +171,18 @@ def execute(
     HotlandError
         As of `run`.
     """
+    said = "--address" if address is not None else "RAY_ADDRESS"
     address = resolve(address)
     if address is not None:
-        knock(address)
+        knock(address, said)
     done, cells = 0, None
-    if storage.exists(ROOT):
+    try:
+        there = storage.exists(ROOT)
+    except ConnectionError:
+        raise
+    except OSError as error:  # no name for a folder
+        raise StorageError(f"{storage}: {error.strerror or error}") from error
+    if there:
         refuse_other_study(storage, study)
         ensemble = Ensemble.open(storage)
         cells = ensemble.block_size
@@ -419,7 +426,7 @@ class _Job:
                 f"block {block.index} failed {times} times, the last time by {fault}; {self._kept}"
             ) from error
         self.progress.retries.append({"time": now(), "block": block.index, "fault": fault})
-        self.run.tell(retries=self.progress.retries[:1000])
+        self.run.tell(at_once=True, retries=self.progress.retries[:1000])
 
     def _bug(self, block: Block, text: str) -> RunError:
         return RunError(f"block {block.index} (rows {block.start} to {block.stop - 1}) met a bug in hotland:\n{text}")

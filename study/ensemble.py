@@ -9,6 +9,7 @@ blocks only; whatever is killed at whatever moment, the rest is computed again, 
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ class Ensemble:
             "packages": packages(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        _write(storage, _lay_out(study, block_size, about))
+        _write(storage, lay_out(study, block_size, about))
         return cls(storage, study.samples, block_size)
 
     @classmethod
@@ -127,7 +128,7 @@ class Ensemble:
         with reading(self.storage):
             attributes = read_metadata(self.storage)["attributes"]
             about = {key: value for key, value in attributes.items() if key not in _said_by(study)}
-            _write(self.storage, _lay_out(study, self.block_size, about))
+            _write(self.storage, lay_out(study, self.block_size, about))
         return Ensemble(self.storage, study.samples, self.block_size)
 
     def blocks(self) -> Iterator[Block]:
@@ -146,8 +147,8 @@ class Ensemble:
     def received(self) -> list[Block]:
         """Blocks that are done, in order."""
         with reading(self.storage):
-            numbers = [name.removesuffix(".json") for name in self.storage.names(RECEIPTS) if name.endswith(".json")]
-            blocks = [self.block(int(number)) for number in numbers if len(number) == 8]
+            names = [name for name in self.storage.names(RECEIPTS) if re.fullmatch(r"[0-9]{8}\.json", name)]
+            blocks = [self.block(int(name.removesuffix(".json"))) for name in names]
         return [block for block in blocks if block.start < self.samples]
 
     def receipts(self, blocks: list[Block]) -> list[dict[str, Any]]:
@@ -158,13 +159,19 @@ class Ensemble:
         EnsembleError
             When one is damaged.
         """
-        with reading(self.storage):
-            receipts = [dict(json.loads(data)) for data in self.storage.read_many(block.receipt for block in blocks)]
-            for block, receipt in zip(blocks, receipts, strict=True):
+        receipts = []
+        for block, data in zip(blocks, self.storage.read_many(block.receipt for block in blocks), strict=True):
+            try:
+                receipt = dict(json.loads(data))
                 failed = {int(row): str(reason) for row, reason in dict(receipt["failed"]).items()}
-                receipt |= {"failed": failed, "sha256": dict(receipt["sha256"])}
                 if receipt["block"] != block.index or not all(block.start <= row < block.stop for row in failed):
-                    raise ValueError(f"{block.receipt} is another block's")
+                    raise ValueError("it is another block's")
+                receipts.append(receipt | {"failed": failed, "sha256": dict(receipt["sha256"])})
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise EnsembleError(
+                    f"{self.storage}: the receipt {block.receipt} is damaged ({str(error)[:100]}); once it is removed, "
+                    "`hotland run` computes its block again"
+                ) from error
         return receipts
 
     def chunks(
@@ -291,7 +298,7 @@ def _said_by(study: Study) -> dict[str, Any]:
     }
 
 
-def _lay_out(study: Study, block_size: int, about: Mapping[str, Any]) -> dict[str, bytes]:
+def lay_out(study: Study, block_size: int, about: Mapping[str, Any]) -> dict[str, bytes]:
     """Metadata of a store for a study, by name, and the coordinates that no block holds."""
     objects: dict[str, Buffer] = {}
     rows, winters = study.samples, study.winters

@@ -1,5 +1,6 @@
 """The plan of a run: how long a sample takes, how many make a block, and how much room the store needs."""
 
+import json
 import time
 from dataclasses import dataclass
 
@@ -19,9 +20,12 @@ BLOCKS_PER_CORE = 4
 FEW_BLOCKS = 64
 """Blocks grow longer than that only to keep their number here: each is a file for every variable."""
 LARGEST_BLOCK = 16_384
-"""Rows of a block at most: some 200 MB of results in memory."""
+"""Rows of a block at most: of thirty winters some 200 MB of results in memory."""
 
 _TIMED_WINTERS = 3
+_FILE = 4096  # what is lost to whole blocks of the file system for a file, bytes
+_DESCRIPTION = 1500  # an array's metadata, bytes
+_DIGEST = 200  # a chunk's place in a receipt, and its share of the rest, bytes
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,9 @@ class Plan:
     blocks
         Number of blocks.
     store_size
-        Most room that the store takes, bytes: its numbers uncompressed.
+        Most room that the store takes, bytes: its numbers uncompressed, and all that describes them.
     objects
-        Files, or objects in an object store.
+        Files, or objects in an object store, after a single run.
     """
 
     block_size: int
@@ -48,15 +52,15 @@ class Plan:
     @classmethod
     def of(cls, study: Study, *, block_size: int) -> "Plan":
         """Return the plan of a study in blocks of that size."""
+        block_size = min(block_size, -(-study.samples // LANES) * LANES)  # as of `Ensemble.create`
         blocks = -(-study.samples // block_size)
         variables = len(study.uncertain) + len(SAMPLE_VARIABLES) + len(VARIABLES)
-        size = blocks * block_size * bytes_per_sample(study)
-        return cls(
-            block_size,
-            blocks,
-            size + trace_size(study),
-            blocks * (variables + 1) + variables + 2 + trace_objects(study),
-        )
+        series = trace_objects(study)
+        of_blocks, of_study = blocks * (variables + 1), variables + 1 + series  # a receipt; and the winters
+        objects = of_blocks + of_study + 1 + 1 + 2  # the winters' chunk, the root, begin and end of the run
+        numbers = blocks * block_size * bytes_per_sample(study) + trace_size(study)
+        words = 2 * len(json.dumps(study.resolved())) + of_study * 2 * _DESCRIPTION + of_blocks * _DIGEST
+        return cls(block_size, blocks, numbers + words + objects * _FILE, objects)
 
 
 def bytes_per_sample(study: Study) -> int:

@@ -12,6 +12,7 @@ the same work, and a store from being laid out by two at once.
 import json
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from typing import Any
 
 from study.errors import EnsembleError, HotlandError
 from study.provenance import machine
+from study.quantity import short
 from study.storage import Storage
 
 RUNS = "runs"
@@ -48,7 +50,7 @@ def _born(process: int) -> str | None:
     """When a process of this machine started, as a mark to tell it from a later one; None if there is none."""
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return None
     except PermissionError:
         pass
@@ -73,7 +75,7 @@ class Run:
     def __init__(self, storage: Storage, number: int) -> None:
         self.storage, self.number = storage, number
         self.taken_over: str | None = None
-        self._over = threading.Event()
+        self._over, self._news = threading.Event(), threading.Event()
         self._told: dict[str, Any] = {}
         self._thread = threading.Thread(target=self._live, name="sign of life", daemon=True)
         self._thread.start()
@@ -114,16 +116,19 @@ class Run:
             raise EnsembleError(_refusal(storage, last + 1))
         return cls(storage, last + 1)
 
-    def tell(self, **what: Any) -> None:
+    def tell(self, *, at_once: bool = False, **what: Any) -> None:
         """Tell what the next sign of life is to say: how far it is, what was tried again."""
         self._told |= what
+        if at_once:
+            self._news.set()
 
     def end(self, state: str, about: Mapping[str, Any]) -> None:
         """Give the store up, and leave a record; what cannot be written then is left out."""
         if self._over.is_set():
             return
         self._over.set()
-        self._thread.join()
+        self._news.set()
+        self._thread.join(BEAT)  # it may be waiting for a store that does not answer
         try:
             _create(self.storage, _name(self.number, "-end"), {"ended": now(), "state": state, **about})
             self.storage.delete(_name(self.number, "-alive"))
@@ -144,7 +149,8 @@ class Run:
                     self.taken_over = _describe(self.storage, last)
             except (OSError, HotlandError, ValueError):
                 pass  # the store may come back; if not, the blocks will tell
-            self._over.wait(BEAT)
+            if self._news.wait(BEAT):
+                self._news.clear()
 
 
 def runs(storage: Storage) -> list[dict[str, Any]]:
@@ -155,16 +161,19 @@ def runs(storage: Storage) -> list[dict[str, Any]]:
     EnsembleError
         When a record is damaged.
     """
-    names = [name for name in storage.names(RUNS) if name.endswith(".json")]
     records: dict[int, dict[str, Any]] = {}
-    try:
-        for name, data in zip(names, storage.read_many([f"{RUNS}/{name}" for name in names]), strict=True):
-            number, _, part = name.removesuffix(".json").partition("-")
-            records.setdefault(int(number), {"number": int(number)}).update(dict(json.loads(data)))
-            if part not in ("", "alive", "end"):
-                raise ValueError(name)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise EnsembleError(f"{storage.address}: the record of its runs is damaged: {str(error)[:100]}") from error
+    for name in storage.names(RUNS):
+        if not (found := re.fullmatch(r"([0-9]{4,})(-alive|-end)?\.json", name)):
+            continue
+        try:
+            record = dict(json.loads(storage.read(f"{RUNS}/{name}")))
+        except FileNotFoundError:
+            continue  # a sign of life, and the run has ended meanwhile
+        except (ValueError, TypeError, RecursionError) as error:
+            said = f"{RUNS}/{name}: {short(str(error))}"
+            raise EnsembleError(f"{storage}: the record of its runs is damaged: {said}") from error
+        number = int(found[1])
+        records[number] = {**records.get(number, {}), **record, "number": number}
     return [records[number] for number in sorted(records)]
 
 
@@ -173,8 +182,8 @@ def _name(number: int, part: str = "") -> str:
 
 
 def _last(storage: Storage) -> int:
-    numbers = [name.removesuffix(".json") for name in storage.names(RUNS)]
-    return max((int(number) for number in numbers if number.isdecimal()), default=0)
+    numbers = [re.fullmatch(r"([0-9]{4,})\.json", name) for name in storage.names(RUNS)]
+    return max((int(number[1]) for number in numbers if number), default=0)
 
 
 def _ended(storage: Storage, number: int) -> bool:
@@ -199,7 +208,7 @@ def _read(storage: Storage, name: str) -> dict[str, Any]:
 def _lives(storage: Storage, number: int, say: Callable[[str], None]) -> bool:
     record = _read(storage, _name(number))
     process = record.get("process")
-    if record.get("place") == _place() and isinstance(process, int):
+    if record.get("place") == _place() and isinstance(process, int) and process > 0:
         return _born(process) is not None and _born(process) == record.get("born")
     say(f"{_describe(storage, number)} did not end; waiting {PATIENCE:.0f} s for a sign of life ...")
     before, deadline = _read(storage, _name(number, "-alive")).get("beat"), time.monotonic() + PATIENCE
@@ -214,7 +223,9 @@ def _lives(storage: Storage, number: int, say: Callable[[str], None]) -> bool:
 
 def _describe(storage: Storage, number: int) -> str:
     record = _read(storage, _name(number))
-    return f"run {number} (process {record.get('process')} on {record.get('host')}, since {record.get('began')})"
+    process, host, began = (str(record.get(key))[:60] for key in ("process", "host", "began"))
+    said = f"run {number} (process {process} on {host}, since {began})"
+    return said if said.isprintable() else ascii(said)[1:-1]
 
 
 def _refusal(storage: Storage, number: int) -> str:

@@ -13,21 +13,15 @@ import xarray as xr
 import zarr
 
 from study import ensemble as ensemble_module
+from study import provenance
 from study.config import Study, load_study, variable_name
-from study.engine import compute_block, prepare
-from study.ensemble import (
-    FORMAT,
-    RECEIPTS,
-    SAMPLE_VARIABLES,
-    VARIABLES,
-    Block,
-    Ensemble,
-    code_fingerprint,
-    open_ensemble,
-    refuse_other_study,
-)
-from study.errors import EnsembleError
+from study.engine import compute_block, execute, prepare
+from study.ensemble import FORMAT, RECEIPTS, ROOT, Block, Ensemble, digest, encode, open_ensemble, refuse_other_study
+from study.errors import EnsembleError, RunError, StorageError
+from study.provenance import CODE, code_fingerprint
 from study.simulation import simulate
+from study.storage import Folder, Storage
+from study.variables import SAMPLE_VARIABLES, VARIABLES
 from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -44,7 +38,7 @@ STUDY = variant(
     },
 )
 LONGER = STUDY.with_overrides(samples=36)
-RESULTS = simulate(LONGER, np.arange(36))
+RESULTS = simulate(LONGER, np.arange(64))
 
 
 def values_of(block: Block) -> dict[str, Any]:
@@ -59,7 +53,15 @@ def reasons_of(block: Block) -> dict[int, str]:
 
 def commit(ensemble: Ensemble, *blocks: Block) -> None:
     for block in blocks:
-        ensemble.commit(block, values_of(block), reasons_of(block))
+        ensemble.commit(block, ensemble.chunks(block, values_of(block)), reasons_of(block))
+
+
+def laid_out(study: Study, path: Path, *, block_size: int = BLOCK_SIZE) -> tuple[Ensemble, list[Block]]:
+    return prepare(study, Storage.at(path), block_size=block_size)
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def assert_holds(path: Path, rows: np.ndarray | list[int]) -> xr.Dataset:
@@ -83,7 +85,7 @@ def bytes_of(path: Path) -> dict[str, bytes]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished store of 20 rows; not to be written to."""
     path = tmp_path_factory.mktemp("ensemble") / "finished.zarr"
-    ensemble, blocks = prepare(STUDY, path, block_size=BLOCK_SIZE)
+    ensemble, blocks = laid_out(STUDY, path)
     commit(ensemble, *blocks)
     return path
 
@@ -146,9 +148,7 @@ def test_the_store_says_where_it_comes_from(finished: Path) -> None:
 
 
 def test_it_is_opened_lazily(store: Path) -> None:
-    shutil.rmtree(store / "carbon_reduction" / "c")
-    (store / "carbon_reduction" / "c" / "0").mkdir(parents=True)
-    (store / "carbon_reduction" / "c" / "0" / "0").write_bytes(b"not a chunk")
+    (store / "carbon_reduction" / "c.0.0").write_bytes(b"not a chunk")
     dataset = open_ensemble(store)
     assert dataset["carbon_reduction"].shape == (20, 2)
     assert not dataset["heat_demand"].variable._in_memory
@@ -160,6 +160,7 @@ def test_it_is_opened_lazily(store: Path) -> None:
 def test_others_can_read_it(finished: Path) -> None:
     """Warnings are errors in these tests."""
     plain = xr.open_zarr(finished, chunks=None).load()
+    assert dict(plain.sizes) == {"sample": 20, "winter": STUDY.winters}
     np.testing.assert_array_equal(plain["carbon_reduction"], RESULTS.values["carbon_reduction"][:20])
     np.testing.assert_array_equal(plain["status"], RESULTS.values["status"][:20])
     assert set(plain.coords) == {"sample", "winter", "replicate"}
@@ -173,8 +174,8 @@ def test_others_can_read_it(finished: Path) -> None:
 
 def test_readers_see_received_rows_only(tmp_path: Path) -> None:
     store = tmp_path / "new" / "folders" / "store.zarr"
-    ensemble, blocks = prepare(STUDY, store, block_size=BLOCK_SIZE)
-    assert blocks == [Block(0, 0, 8), Block(1, 8, 16), Block(2, 16, 20)]
+    ensemble, blocks = laid_out(STUDY, store)
+    assert blocks == [Block(0, 0, 8), Block(1, 8, 16), Block(2, 16, 24)]
     assert list(store.parent.iterdir()) == [store]
     assert ensemble.received() == []
     assert_holds(store, [])
@@ -183,88 +184,170 @@ def test_readers_see_received_rows_only(tmp_path: Path) -> None:
     commit(ensemble, blocks[0])
     assert ensemble.received() == [blocks[0], blocks[2]]
     assert_holds(store, [*range(8), 16, 17, 18, 19])
-    again, left = prepare(STUDY, store, block_size=3)
+    again, left = laid_out(STUDY, store, block_size=3)
     assert again == ensemble
     assert left == [blocks[1]]
     commit(ensemble, *left)
     assert_holds(store, np.arange(20))
-    assert prepare(STUDY, store) == (ensemble, [])
+    assert laid_out(STUDY, store) == (ensemble, [])
 
 
 def test_compute_block_commits_the_same(tmp_path: Path, finished: Path) -> None:
     store = tmp_path / "store.zarr"
-    ensemble, blocks = prepare(STUDY, store, block_size=BLOCK_SIZE)
+    ensemble, blocks = laid_out(STUDY, store)
     for block in reversed(blocks):
-        assert compute_block(STUDY, ensemble, block) == block
+        done = compute_block(STUDY, ensemble, block, attempt=2)
+        assert done.block == block
+        assert done.tally.count.sum() + sum(done.tally.failed.values()) == ensemble.counted(block)
     assert_holds(store, np.arange(20))
     one, two = (bytes_of(path) for path in (store, finished))
-    assert {k: v for k, v in one.items() if k != "zarr.json"} == {k: v for k, v in two.items() if k != "zarr.json"}
+    assert one.keys() == two.keys()
+    for name in one:
+        if name.startswith(RECEIPTS):
+            there, here = json.loads(one[name]), json.loads(two[name])
+            assert here.items() <= there.items()
+            assert there["attempt"] == 2
+            assert there["machine"]["cores"] >= 1
+        elif name != ROOT:
+            assert one[name] == two[name], name
 
 
 @pytest.mark.parametrize("block_size", [1, 5, 20, 1000])
 def test_any_block_size_holds_the_same_rows(tmp_path: Path, block_size: int) -> None:
     study = STUDY.with_overrides(samples=10)
-    ensemble, blocks = prepare(study, tmp_path / "store.zarr", block_size=block_size)
-    np.testing.assert_array_equal(np.concatenate([block.rows for block in blocks]), np.arange(10))
+    ensemble, blocks = laid_out(study, tmp_path / "store.zarr", block_size=block_size)
+    assert ensemble.block_size == min(block_size, 64)
     assert [block.index for block in blocks] == list(range(len(blocks)))
+    assert {block.stop - block.start for block in blocks} == {ensemble.block_size}
+    np.testing.assert_array_equal(np.concatenate([block.rows for block in blocks])[:10], np.arange(10))
+    assert sum(map(ensemble.counted, blocks)) == 10
     commit(ensemble, *blocks)
     assert_holds(tmp_path / "store.zarr", np.arange(10))
+    assert len(xr.open_zarr(tmp_path / "store.zarr", chunks=None)["sample"]) == 10
 
 
-def test_receipts_name_block_and_end() -> None:
+def test_a_receipt_is_named_for_its_block() -> None:
     block = Block(12, 96, 104)
-    assert block.receipt == "00000012-0000000104.json"
+    assert block.receipt == "receipts/00000012.json"
     np.testing.assert_array_equal(block.rows, np.arange(96, 104))
 
 
 def test_receipts_list_what_failed(store: Path) -> None:
     names = sorted(path.name for path in (store / RECEIPTS).iterdir())
-    assert names == ["00000000-0000000008.json", "00000001-0000000016.json", "00000002-0000000020.json"]
+    assert names == ["00000000.json", "00000001.json", "00000002.json"]
     receipts = [json.loads((store / RECEIPTS / name).read_text()) for name in names]
     failed = {int(row): reason for receipt in receipts for row, reason in receipt["failed"].items()}
-    assert failed == {row: reason for row, reason in RESULTS.reasons.items() if row < 20}
-    assert [(receipt["start"], receipt["stop"]) for receipt in receipts] == [(0, 8), (8, 16), (16, 20)]
+    assert failed == {row: reason for row, reason in RESULTS.reasons.items() if row < 24}
+    assert [(receipt["start"], receipt["stop"]) for receipt in receipts] == [(0, 8), (8, 16), (16, 24)]
+    ensemble = Ensemble.open(Storage.at(store))
+    for block, receipt in zip(ensemble.blocks(), receipts, strict=True):
+        assert receipt["sha256"] == {
+            name: digest(value) for name, value in ensemble.chunks(block, values_of(block)).items()
+        }
+
+
+def test_a_chunk_is_what_zarr_itself_writes(finished: Path, tmp_path: Path) -> None:
+    """Chunks are encoded apart from the store; an array with the store's metadata encodes to the same bytes."""
+    copy = shutil.copytree(finished, tmp_path / "copy.zarr")
+    for name in ("carbon_reduction", "status", "sample"):
+        array = zarr.open_array(copy / name, mode="r+")
+        (copy / name / f"c.0{'.0' * (array.ndim - 1)}").unlink()
+        key = name.replace("_", ".") if name not in RESULTS.values and name != "sample" else name
+        values = RESULTS.values[key][:8] if name != "sample" else np.arange(8)
+        array[:8] = values
+        assert encode(values) == (finished / name / f"c.0{'.0' * (array.ndim - 1)}").read_bytes()
+    assert bytes_of(copy) == bytes_of(finished)
 
 
 def test_committing_twice_is_harmless(store: Path) -> None:
     before = bytes_of(store)
-    ensemble, _ = prepare(STUDY, store)
+    ensemble, _ = laid_out(STUDY, store)
     commit(ensemble, *ensemble.blocks())
     assert bytes_of(store) == before
 
 
 def test_other_bits_are_an_error(store: Path) -> None:
-    ensemble, _ = prepare(STUDY, store)
+    before = bytes_of(store)
+    ensemble, _ = laid_out(STUDY, store)
     block = Block(1, 8, 16)
     values = values_of(block)
     values["winter_load"] = np.nextafter(values["winter_load"], 2.0)
-    with pytest.raises(RuntimeError, match="block 1 was computed twice, with different bits"):
-        ensemble.commit(block, values, reasons_of(block))
-    assert not list((store / RECEIPTS).glob(".*"))
+    with pytest.raises(RunError, match=r"block 1 was computed twice, with different bits \(winter_load/c.1\)"):
+        ensemble.commit(block, ensemble.chunks(block, values), reasons_of(block))
+    assert bytes_of(store) == before
+
+
+def test_of_two_writers_with_other_bits_one_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have found no receipt; the second to create it compares."""
+    ensemble, (block, *_) = laid_out(STUDY, tmp_path / "store.zarr")
+    values = values_of(block)
+    exists = Folder.exists
+    monkeypatch.setattr(Folder, "exists", lambda self, name: name != block.receipt and exists(self, name))
+    commit(ensemble, block)
+    commit(ensemble, block)
+    values["winter_load"] = np.nextafter(values["winter_load"], 2.0)
+    with pytest.raises(RunError, match="with different bits"):
+        ensemble.commit(block, ensemble.chunks(block, values), reasons_of(block))
 
 
 def test_a_longer_study_keeps_the_rows(store: Path) -> None:
     before = bytes_of(store)
-    ensemble, blocks = prepare(LONGER, store)
-    assert blocks == [Block(2, 16, 24), Block(3, 24, 32), Block(4, 32, 36)]
-    assert_holds(store, np.arange(20))
+    ensemble, blocks = laid_out(LONGER, store)
+    assert blocks == [Block(3, 24, 32), Block(4, 32, 40)]
+    assert_holds(store, np.arange(24))  # a block is computed in full
     assert len(xr.open_zarr(store, chunks=None)["status"]) == 36
     commit(ensemble, blocks[1])
-    assert_holds(store, [*range(20), *range(24, 32)])
+    assert_holds(store, [*range(24), *range(32, 36)])
+    assert laid_out(LONGER, store)[1] == [blocks[0]]
     commit(ensemble, blocks[0])
-    assert_holds(store, np.arange(32))
-    assert prepare(LONGER, store)[1] == [blocks[2]]
-    commit(ensemble, blocks[2])
     assert_holds(store, np.arange(36))
-    assert prepare(LONGER, store) == (ensemble, [])
-    untouched = {name: data for name, data in before.items() if "/c/0" in name or "/c/1" in name}
-    assert untouched.items() <= bytes_of(store).items()
+    assert laid_out(LONGER, store) == (ensemble, [])
+    after = bytes_of(store)
+    kept = {name for name in before if not name.endswith(ROOT)}
+    assert {name: before[name] for name in kept} == {name: after[name] for name in kept}
+
+
+def test_an_extension_writes_metadata_alone(store: Path) -> None:
+    files = {path: path.stat() for path in store.rglob("*") if path.is_file() and path.name != ROOT}
+    ensemble, blocks = laid_out(LONGER, store)
+    commit(ensemble, *blocks)
+    for path, status in files.items():
+        now = path.stat()
+        if path.parent.name != "winter":  # a coordinate, written again with the same bytes
+            assert (now.st_ino, now.st_mtime_ns) == (status.st_ino, status.st_mtime_ns), path
+
+
+def test_a_late_writer_of_the_shorter_study_changes_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    late, blocks = laid_out(STUDY, store)
+    commit(late, blocks[0])
+    longer, left = laid_out(LONGER, store)
+    commit(longer, *left)
+    before = bytes_of(store)
+    commit(late, *blocks)
+    assert bytes_of(store) == before
+    for block in blocks:  # even one that finds no receipt, and writes all again
+        chunks = late.chunks(block, values_of(block))
+        late.storage.write_many({name: encode(value) for name, value in chunks.items()})
+    assert bytes_of(store) == before
+    assert_holds(store, np.arange(36))
+
+
+def test_blocks_of_a_late_writer_are_those_of_the_longer_study(tmp_path: Path) -> None:
+    """It holds the shorter study's ensemble, and writes its last block after the store was laid out anew."""
+    store = tmp_path / "store.zarr"
+    late, blocks = laid_out(STUDY, store)
+    longer, _ = laid_out(LONGER, store)
+    commit(late, *blocks)
+    assert_holds(store, np.arange(24))
+    commit(longer, *laid_out(LONGER, store)[1])
+    assert_holds(store, np.arange(36))
 
 
 def test_a_longer_study_is_the_same_as_one_in_one_go(store: Path, tmp_path: Path) -> None:
-    ensemble, blocks = prepare(LONGER, store)
+    ensemble, blocks = laid_out(LONGER, store)
     commit(ensemble, *blocks)
-    ensemble, blocks = prepare(LONGER, tmp_path / "one.zarr", block_size=BLOCK_SIZE)
+    ensemble, blocks = laid_out(LONGER, tmp_path / "one.zarr")
     commit(ensemble, *blocks)
     grown, one = open_ensemble(store).load(), open_ensemble(tmp_path / "one.zarr").load()
     xr.testing.assert_equal(grown, one)
@@ -274,9 +357,9 @@ def test_a_longer_study_is_the_same_as_one_in_one_go(store: Path, tmp_path: Path
 
 def test_an_unfinished_store_can_be_extended(tmp_path: Path) -> None:
     store = tmp_path / "store.zarr"
-    ensemble, blocks = prepare(STUDY, store, block_size=BLOCK_SIZE)
+    ensemble, blocks = laid_out(STUDY, store)
     commit(ensemble, blocks[1])
-    ensemble, blocks = prepare(LONGER, store)
+    ensemble, blocks = laid_out(LONGER, store)
     assert [block.index for block in blocks] == [0, 2, 3, 4]
     assert_holds(store, np.arange(8, 16))
     commit(ensemble, *blocks)
@@ -285,21 +368,21 @@ def test_an_unfinished_store_can_be_extended(tmp_path: Path) -> None:
 
 def test_a_shorter_study_has_nothing_left_to_do(store: Path) -> None:
     before = bytes_of(store)
-    ensemble, blocks = prepare(STUDY.with_overrides(samples=3), store)
+    ensemble, blocks = laid_out(STUDY.with_overrides(samples=3), store)
     assert (ensemble.samples, blocks) == (20, [])
     assert bytes_of(store) == before
 
 
 def test_chunks_without_receipt_do_not_count(store: Path) -> None:
     """A worker that was killed between its last chunk and its receipt, or amid its chunks."""
-    (store / RECEIPTS / Block(0, 0, 8).receipt).unlink()
-    (store / RECEIPTS / Block(1, 8, 16).receipt).unlink()
-    for path in store.glob("heat_*/c/1/0"):
+    (store / Block(0, 0, 8).receipt).unlink()
+    (store / Block(1, 8, 16).receipt).unlink()
+    for path in store.glob("heat_*/c.1.0"):
         path.unlink()
-    (store / "carbon_reduction" / "c" / "0" / "0").write_bytes(b"half a ch")
-    (store / RECEIPTS / f".{Block(0, 0, 8).receipt}.0123").write_text('{"bl')
+    (store / "carbon_reduction" / "c.0.0").write_bytes(b"half a ch")
+    (store / RECEIPTS / f".00000000.json.{'0123' * 8}.partial").write_text('{"bl')
     assert_holds(store, [16, 17, 18, 19])
-    ensemble, blocks = prepare(STUDY, store)
+    ensemble, blocks = laid_out(STUDY, store)
     assert [block.index for block in blocks] == [0, 1]
     for block in blocks:
         compute_block(STUDY, ensemble, block)
@@ -309,21 +392,21 @@ def test_chunks_without_receipt_do_not_count(store: Path) -> None:
 def test_a_store_that_was_never_finished_being_made_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(_path: Path) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(ensemble_module, "_consolidate", killed)
+        patch.setattr(Folder, "write", killed)
         with pytest.raises(KeyboardInterrupt):
-            prepare(STUDY, tmp_path / "store.zarr")
-    assert list(tmp_path.iterdir()) == []
-    assert len(prepare(STUDY, tmp_path / "store.zarr", block_size=BLOCK_SIZE)[1]) == 3
+            laid_out(STUDY, tmp_path / "store.zarr")
+    with pytest.raises(EnsembleError, match="there is no ensemble here"):
+        open_ensemble(tmp_path / "store.zarr")
+    ensemble, blocks = laid_out(STUDY, tmp_path / "store.zarr")
+    commit(ensemble, *blocks)
+    assert_holds(tmp_path / "store.zarr", np.arange(20))
 
 
 def test_another_study_is_refused_by_name(store: Path) -> None:
     changes = {"field.spacing": "30 m", "seed": 7, "rock.layers.1.geothermal_gradient": "25 K/km"}
     with pytest.raises(EnsembleError) as caught:
-        refuse_other_study(store, variant(STUDY, changes))
+        refuse_other_study(Storage.at(store), variant(STUDY, changes))
     first, *lines, last = str(caught.value).splitlines()
     assert first == f"{store}: the store was made from another study, which differs in"
     assert "  seed: 1 in the store, 7 in the study" in lines
@@ -348,7 +431,7 @@ def test_many_differences_are_cut_short(store: Path) -> None:
     changes |= {"seed": 7, "replicates": 2, "well.depth": "2100 m", "design": "monte_carlo"}
     other = variant(STUDY, changes)
     with pytest.raises(EnsembleError) as caught:
-        refuse_other_study(store, other)
+        refuse_other_study(Storage.at(store), other)
     assert len(str(caught.value).splitlines()) == 12
     assert "and 4 more" in str(caught.value)
 
@@ -362,14 +445,14 @@ def test_many_differences_are_cut_short(store: Path) -> None:
     ],
 )
 def test_words_and_sources_make_no_other_study(store: Path, changes: dict[str, Any]) -> None:
-    refuse_other_study(store, variant(STUDY, changes))
+    refuse_other_study(Storage.at(store), variant(STUDY, changes))
 
 
 def test_other_code_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    refuse_other_study(store, STUDY)
+    refuse_other_study(Storage.at(store), STUDY)
     monkeypatch.setattr(ensemble_module, "code_fingerprint", lambda: "other")
     with pytest.raises(EnsembleError, match="another version of hotland's kernels"):
-        prepare(STUDY, store)
+        laid_out(STUDY, store)
     assert_holds(store, np.arange(20))
 
 
@@ -377,19 +460,32 @@ def test_the_code_has_one_fingerprint(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert code_fingerprint() == code_fingerprint()
     assert len(code_fingerprint()) == 64
     monkeypatch.chdir(tmp_path)
-    one = code_fingerprint()
-    source = Path(ensemble_module.__file__).parent.parent
+    one, kernels = code_fingerprint(), code_fingerprint("kernels")
+    assert one != kernels
+    source = Path(provenance.__file__).parent.parent
     for part in ("study", "kernels"):
         shutil.copytree(source / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(ensemble_module, "__file__", str(tmp_path / "study" / "ensemble.py"))
-    assert code_fingerprint() == one
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "study" / "provenance.py"))
+
+    def again(*parts: str) -> str:
+        code_fingerprint.cache_clear()
+        return code_fingerprint(*parts)
+
+    assert (again(), again("kernels")) == (one, kernels)
     (tmp_path / "study" / "cli.py").write_text("# no row depends on it")
-    assert code_fingerprint() == one
-    for part in ("kernels/carbon.py", "study/sampling.py"):
-        with (tmp_path / part).open("a") as file:
-            file.write("\n")
-        assert code_fingerprint() != one
-        one = code_fingerprint()
+    assert again() == one
+    (tmp_path / "study" / "sampling.py").write_text("# rows depend on it")
+    assert again() != one
+    assert again("kernels") == kernels
+    with (tmp_path / "kernels" / "carbon.py").open("a") as file:
+        file.write("\n")
+    assert again("kernels") != kernels
+    code_fingerprint.cache_clear()
+
+
+def test_all_that_determines_a_row_is_there() -> None:
+    root = Path(provenance.__file__).parent.parent
+    assert all((root / part).exists() for part in CODE)
 
 
 def edit(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
@@ -419,7 +515,7 @@ def becomes_a_file(store: Path) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "nothing there": (shutil.rmtree, "there is no ensemble here"),
-    "file": (becomes_a_file, "not an ensemble of hotland"),
+    "file": (becomes_a_file, "there is no ensemble here"),
     "empty metadata": (cut("zarr.json", 0), "not an ensemble of hotland"),
     "half the metadata": (cut("zarr.json", 3000), "not an ensemble of hotland"),
     "binary metadata": (lambda s: (s / "zarr.json").write_bytes(b"\xff\xfe\x00"), "not an ensemble of hotland"),
@@ -428,12 +524,13 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another's store": (edit(lambda m: m.update(attributes={"title": "sea ice"})), "not an ensemble of hotland"),
     "format in words": (edit(lambda m: m["attributes"].update(hotland_format="one")), "not an ensemble of hotland"),
     "newer format": (edit(lambda m: m["attributes"].update(hotland_format=FORMAT + 1)), "newer hotland"),
-    "older format": (edit(lambda m: m["attributes"].update(hotland_format=FORMAT - 1)), "run the study again"),
+    "older format": (edit(lambda m: m["attributes"].update(hotland_format=2)), "`hotland migrate .*store.zarr`"),
+    "first format": (edit(lambda m: m["attributes"].update(hotland_format=1)), "run the study again"),
     "no block size": (edit(lambda m: m["attributes"].pop("block_size")), "damaged"),
     "no consolidated metadata": (edit(lambda m: m.pop("consolidated_metadata")), "damaged"),
     "half a variable": (edit(lambda m: m["consolidated_metadata"]["metadata"]["status"].pop("shape")), "damaged"),
-    "half a receipt": (cut(f"{RECEIPTS}/00000001-0000000016.json", 20), "damaged"),
-    "empty receipt": (cut(f"{RECEIPTS}/00000001-0000000016.json", 0), "damaged"),
+    "half a receipt": (cut(f"{RECEIPTS}/00000001.json", 20), "damaged"),
+    "empty receipt": (cut(f"{RECEIPTS}/00000001.json", 0), "damaged"),
 }
 
 
@@ -448,13 +545,14 @@ def test_a_damaged_store_is_refused_in_words(store: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [name for name, (_, words) in DAMAGE.items() if words != "damaged" and name != "nothing there"] + ["no block size"],
+    [name for name, (_, words) in DAMAGE.items() if words not in ("damaged", "there is no ensemble here")]
+    + ["no block size"],
 )
 def test_a_damaged_store_is_not_gone_on_with(store: Path, name: str) -> None:
     damage, words = DAMAGE[name]
     damage(store)
     with pytest.raises(EnsembleError, match=words):
-        prepare(STUDY, store)
+        laid_out(STUDY, store)
 
 
 def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
@@ -464,18 +562,18 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "other.zarr", tmp_path / "thesis.txt"):
         with pytest.raises(EnsembleError):
             open_ensemble(path)
-        with pytest.raises(EnsembleError):
-            prepare(STUDY, path)
+        with pytest.raises((EnsembleError, StorageError)):
+            execute(STUDY, Storage.at(path))
     assert bytes_of(tmp_path) == before
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for store in (tmp_path / "file" / "store.zarr", tmp_path / "file" / "deeper" / "store.zarr"):
-        with pytest.raises(EnsembleError, match="cannot be written"):
-            prepare(STUDY, store)
-    with pytest.raises(EnsembleError, match="cannot be written: File name too long"):
-        prepare(STUDY, tmp_path / ("x" * 240))
+    for store in (tmp_path / "file" / "store.zarr", tmp_path / "file" / "deeper" / "store.zarr", tmp_path / "file"):
+        with pytest.raises((EnsembleError, StorageError)):
+            execute(STUDY, Storage.at(store))
+    with pytest.raises((StorageError, OSError), match="File name too long"):
+        execute(STUDY, Storage.at(tmp_path / ("x" * 300)))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -487,50 +585,36 @@ def test_a_kill_in_the_middle_of_an_extension_loses_nothing(store: Path, monkeyp
     before = open_ensemble(store).load()
     longer = STUDY.with_overrides(samples=36)
 
-    def killed(_path: Path) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr(ensemble_module, "_consolidate", killed)
+        patch.setattr(Folder, "write", killed)
         with pytest.raises(KeyboardInterrupt):
-            prepare(longer, store)
-    assert open_ensemble(store).identical(before.assign_attrs(open_ensemble(store).attrs))
-    laid_out, blocks = prepare(longer, store)
-    assert laid_out.samples == 36
-    for block in blocks:
-        laid_out.commit(block, values_of(block), reasons_of(block))
+            laid_out(longer, store)
+    assert open_ensemble(store).identical(before)
+    assert len(xr.open_zarr(store, chunks=None)["sample"]) == 20
+    ensemble, blocks = laid_out(longer, store)
+    assert ensemble.samples == 36
+    commit(ensemble, *blocks)
     after = open_ensemble(store)
     assert after["sample"].values.tolist() == list(range(36))
     assert json.loads(after.attrs["study"])["samples"] == 36
 
 
-def test_a_block_that_does_not_fit_is_not_clipped(store: Path) -> None:
-    ensemble, _ = prepare(STUDY, store)
-    block = Block(9, 72, 80)
-    with pytest.raises(RuntimeError, match="no room for block 9"):
-        ensemble.commit(block, values_of(block), reasons_of(block))
-
-
-def test_other_bits_leave_the_first_ones_in_place(store: Path) -> None:
-    before = open_ensemble(store).load()
-    ensemble, _ = prepare(STUDY, store)
-    block = Block(1, 8, 16)
-    values = {**values_of(block), "winter_load": np.full(8, 2.0)}
-    with pytest.raises(RuntimeError):
-        ensemble.commit(block, values, {})
-    assert open_ensemble(store).identical(before)
+def test_values_of_other_rows_are_not_clipped(store: Path) -> None:
+    ensemble, _ = laid_out(STUDY, store)
+    with pytest.raises(RuntimeError, match=r"block 1: .* has 9 rows, not 8"):
+        ensemble.chunks(Block(1, 8, 16), values_of(Block(1, 8, 17)))
 
 
 def test_a_block_received_while_the_store_is_opened_is_seen_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ensemble, (first, second, *_) = prepare(STUDY, tmp_path / "store.zarr", block_size=8)
-    ensemble.commit(first, values_of(first), {})
+    ensemble, (first, second, *_) = laid_out(STUDY, tmp_path / "store.zarr")
+    commit(ensemble, first)
     received = Ensemble.received
 
     def and_then_another(self: Ensemble) -> list[Block]:
         blocks = received(self)
-        ensemble.commit(second, values_of(second), {})
+        commit(ensemble, second)
         return blocks
 
     monkeypatch.setattr(Ensemble, "received", and_then_another)
@@ -538,16 +622,32 @@ def test_a_block_received_while_the_store_is_opened_is_seen_whole_or_not_at_all(
 
 
 @pytest.mark.parametrize(
-    "content", ['{"failed": []}', '{"failed": {"99": "late"}}', '{"failed": {"x": "y"}}', "[]", "\x00", "[" * 100_000]
+    "content",
+    [
+        '{"failed": []}',
+        '{"block": 1, "failed": {"99": "late"}, "sha256": {}}',
+        '{"block": 1, "failed": {"x": "y"}, "sha256": {}}',
+        '{"block": 1, "failed": {"8": "y"}, "sha256": 5}',
+        '{"block": 0, "failed": {}, "sha256": {}}',
+        "[]",
+        "\x00",
+        "[" * 100_000,
+    ],
 )
 def test_a_receipt_may_hold_anything(store: Path, content: str) -> None:
-    (store / RECEIPTS / "00000001-0000000016.json").write_text(content)
-    with contextlib.suppress(EnsembleError):
+    (store / RECEIPTS / "00000001.json").write_text(content)
+    with pytest.raises(EnsembleError, match="damaged"):
         open_ensemble(store)
+    ensemble, left = laid_out(STUDY, store)
+    assert left == []
+    with pytest.raises((EnsembleError, RunError)):
+        ensemble.commit(ensemble.block(1), ensemble.chunks(ensemble.block(1), values_of(Block(1, 8, 16))), {})
+
+
+@pytest.mark.parametrize("name", ["0000000a.json", "+0000001.json", "-0000001.json", "0_000001.json", "00000002.json~"])
+def test_a_receipt_may_have_any_name(store: Path, name: str) -> None:
+    """It is damage, or nothing; never a block."""
+    (store / RECEIPTS / name).write_text("{}")
+    ensemble = Ensemble.open(Storage.at(store))
     with contextlib.suppress(EnsembleError):
-        prepare(STUDY, store)
-
-
-def test_a_name_that_no_file_system_takes(tmp_path: Path) -> None:
-    with pytest.raises(EnsembleError):
-        prepare(STUDY, tmp_path / ("x" * 300))
+        assert ensemble.received() == list(ensemble.blocks())
