@@ -77,6 +77,7 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         # binds everything to 127.0.0.1, where no token is needed
         os.environ.update(RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0", RAY_AUTH_MODE="disabled", **ONE_THREAD)
         os.environ.pop("RAY_ADDRESS", None)
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would have them starve beside other work
     elif _listens_on_loopback_alone(address):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
