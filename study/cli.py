@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from rich.table import Table
+from rich.table import Column, Table
 
 from study.errors import ClusterLostError, HotlandError, RunError
 
@@ -39,7 +39,10 @@ def commands() -> None:
 @click.option("--samples", type=int, help="Samples, instead of the study's; more than are there extend the store.")
 @click.option("--seed", type=int, help="Seed, instead of the study's.")
 @click.option("--output", help="The store: a folder, s3://..., gs://... or az://...  [default: ensembles/<name>.zarr]")
-@click.option("--address", help="A Ray cluster, HOST:PORT, ray://HOST:PORT or auto.  [default: this machine alone]")
+@click.option(
+    "--address",
+    help="local, or a Ray cluster: HOST:PORT, ray://HOST:PORT or auto.  [default: $RAY_ADDRESS, else local]",
+)
 @click.option(
     "--block-size",
     type=click.IntRange(1, 100_000),
@@ -159,6 +162,10 @@ def verify(store: str, blocks: int, seed: int) -> None:
     from study.verification import verify as check_store
 
     found = check_store(store, blocks=blocks, seed=seed)
+    if found.missing and len(found.problems) == 1:
+        raise RunError(
+            f"{store}: unfinished: {found.problems[0]}, the others are sound; `hotland run` computes the rest"
+        )
     if found.problems:
         more = len(found.problems) - 20
         lines = [*found.problems[:20], *([f"and {more} more"] if more > 0 else [])]
@@ -318,7 +325,8 @@ def _plan(study: "Study") -> str:
 
 
 def _size(bytes_: float) -> str:
-    return f"{bytes_ / 1e9:.3g} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:.3g} MB"
+    scale, unit = next(each for each in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if bytes_ >= each[0] or each[0] == 1e3)
+    return f"{bytes_ / scale:.3g} {unit}"
 
 
 def _traces(study: "Study") -> str:
@@ -371,13 +379,13 @@ def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
         yield line
         return
     columns = (
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("samples, {task.fields[rate]}, to go"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[state]}"),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )
-    with Bar(*columns, console=say) as bar:
+    with Bar(*columns, console=say, expand=True) as bar:
         task = bar.add_task("", total=None, rate="starting", state="")
 
         def drawn(progress: "Progress") -> None:
@@ -385,7 +393,7 @@ def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
             if progress.done < progress.total and time.monotonic() - last < _SECONDS_BETWEEN_DRAWINGS:
                 return  # the estimate takes some milliseconds
             last, state = time.monotonic(), _state(progress) if progress.done else ""
-            rate_now = f"{rate(progress):.1f}/s"
+            rate_now = f"{rate(progress):.1f}/s, to go" if progress.done else "starting"
             bar.update(task, completed=progress.done, total=progress.total, rate=rate_now, state=state)
 
         yield drawn
@@ -404,6 +412,11 @@ def _state(progress: "Progress") -> str:
 
 def main() -> None:
     """Run the command, and turn what went wrong into one message and an exit status."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed by the caller: the next file opened would be taken for it
+            os.open(os.devnull, os.O_RDWR)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller

@@ -49,7 +49,7 @@ def knock(address: str, said: str = "--address") -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if "@" in address:
         raise ClusterError(f"{said}: an address has no user and no password; allowed: HOST:PORT or ray://HOST:PORT")
-    if "://" in host or not (host and port.isdecimal()):
+    if "://" in host or not (host and port.isdecimal() and 0 < int(port[:6]) < 2**16):
         raise ClusterError(f"{said} {address!r}; allowed: local, HOST:PORT, ray://HOST:PORT or auto")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCKS).close()
@@ -82,6 +82,9 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
 
+    if ray.is_initialized():  # by whoever calls this, who also ends it
+        yield ray
+        return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     folder = None
     if address is None:

@@ -189,9 +189,8 @@ def execute(
         left = missing(ensemble, study)
         done = min(study.samples, ensemble.samples) - sum(map(ensemble.counted, left))
         if ensemble.samples >= study.samples and not left:
-            more = ensemble.samples > study.samples
-            all_there = f"{ensemble.samples:,} samples are there, more than the {study.samples:,} asked for"
-            say(f"{storage}: finished, {all_there if more else f'all {study.samples:,} samples are there'}")
+            more = sum(map(ensemble.counted, ensemble.received())) - study.samples
+            say(f"{storage}: finished, all {study.samples:,} samples are there{f', and {more:,} more' if more else ''}")
             return False
     elif not storage.empty() and not storage.names(RUNS):
         raise EnsembleError(f"{storage}: there is something else here, and no ensemble; give another --output")
@@ -199,7 +198,7 @@ def execute(
     storage.refuse_unwritable()
     say(f"{storage}: {f'{done:,} samples are there, {study.samples - done:,} to go' if cells else 'new'}")
     with start_ray(address) if address else nullcontext() as ray:
-        say("timing a few samples; the very first time the kernels are compiled, which takes half a minute ...")
+        say("timing a few samples (the first time, the kernels are compiled: half a minute) ...")
         seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
         block_size = cells or block_size or choose_block_size(study.samples, seconds, count or EXPECTED)
@@ -210,8 +209,11 @@ def execute(
         with _owning(storage, about, progress, take_over=take_over, say=say) as run:
             storage.sweep()
             ensemble, blocks = prepare(study, storage, block_size=block_size)
-            at_a_time = f"{count} at a time" if count else "waiting for workers"
-            say(f"{len(blocks):,} blocks of {ensemble.block_size:,} samples, {at_a_time} on {where}")
+            if blocks:
+                number = f"{len(blocks):,} block{'s' * (len(blocks) > 1)} of {ensemble.block_size:,} samples"
+                say(f"{number}, {f'{count} cores' if count else 'waiting for workers'} on {where}")
+            else:
+                say("the blocks that hold them are there already")
             watch(progress)
             job = _Job(study, ensemble, blocks, run, progress, watch, seconds * ensemble.block_size, bool(ray))
             if ray:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FORMAT = 3
 ROOT = "zarr.json"
 RECEIPTS = "receipts"
+MOST_SAMPLES = 10**9
 _KEYS = {"name": "default", "separator": "."}
 _CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
 
@@ -114,10 +115,12 @@ class Ensemble:
         """
         with reading(storage):
             metadata = read_metadata(storage)
-            shape = metadata["consolidated_metadata"]["metadata"]["sample"]["shape"]
-            ensemble = cls(storage, int(shape[0]), int(metadata["attributes"]["block_size"]))
-            if ensemble.samples < 1 or ensemble.block_size < 1:
+            rows = metadata["consolidated_metadata"]["metadata"]["sample"]
+            ensemble = cls(storage, int(rows["shape"][0]), int(metadata["attributes"]["block_size"]))
+            if not 1 <= ensemble.samples <= MOST_SAMPLES or ensemble.block_size < 1:
                 raise ValueError(f"{ensemble.samples} samples in blocks of {ensemble.block_size}")
+            if rows["chunk_grid"]["configuration"]["chunk_shape"] != [ensemble.block_size]:
+                raise ValueError(f"its chunks are not the blocks of {ensemble.block_size}")
         return ensemble
 
     def extend(self, study: Study) -> "Ensemble":
@@ -364,7 +367,7 @@ def reading(storage: Storage) -> Iterator[None]:
     """Turn whatever a damaged store brings about into one message: its objects may hold anything."""
     try:
         yield
-    except (HotlandError, MemoryError, ConnectionError):
+    except (HotlandError, ConnectionError):
         raise
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""

@@ -59,6 +59,10 @@ def _checked(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, "samples": operator.index(run.get("samples", 0)), "retries": retries}
 
 
+def _time(core_hours: float) -> str:
+    return f"{core_hours:.3g} core hours" if core_hours >= 1.0 else f"{3600.0 * core_hours:.3g} core seconds"
+
+
 def describe(found: dict[str, Any]) -> list[str]:
     """What `information` found, in lines for a person."""
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
@@ -71,7 +75,7 @@ def describe(found: dict[str, Any]) -> list[str]:
         f"kernels       {found['kernels_fingerprint'] or 'not recorded'}",
         f"packages      {packages}",
         f"store         made {found['created']}, format {found['hotland_format']}",
-        f"computing     {found['core_hours']:.3g} core hours",
+        f"computing     {_time(found['core_hours'])}",
     ]
     for machine in found["machines"]:
         words = (machine.get(key) for key in ("host", "processor", "system", "python"))

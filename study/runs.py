@@ -130,8 +130,8 @@ class Run:
         self._news.set()
         self._thread.join(BEAT)  # it may be waiting for a store that does not answer
         try:
-            _create(self.storage, _name(self.number, "-end"), {"ended": now(), "state": state, **about})
-            self.storage.delete(_name(self.number, "-alive"))
+            if _create(self.storage, _name(self.number, "-end"), {"ended": now(), "state": state, **about}):
+                self.storage.delete(_name(self.number, "-alive"))
         except (OSError, HotlandError):
             pass
 

@@ -134,7 +134,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no receipt": (remove("receipts/00000001.json"), "1 of 3 blocks are missing"),
     "another block's receipt": (
         replace("receipts/00000001.json", "receipts/00000000.json"),
-        "block 1: the store is damaged: ValueError: receipts/00000001.json is another block's",
+        "block 1: the receipt receipts/00000001.json is damaged (it is another block's)",
     ),
     "another block's receipt, renumbered": (
         lambda store: (
