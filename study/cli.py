@@ -393,7 +393,8 @@ def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
             if progress.done < progress.total and time.monotonic() - last < _SECONDS_BETWEEN_DRAWINGS:
                 return  # the estimate takes some milliseconds
             last, state = time.monotonic(), _state(progress) if progress.done else ""
-            rate_now = f"{rate(progress):.1f}/s, to go" if progress.done else "starting"
+            speed = rate(progress)
+            rate_now = f"{speed:.1f}/s, to go" if progress.done else "starting"
             bar.update(task, completed=progress.done, total=progress.total, rate=rate_now, state=state)
 
         yield drawn
