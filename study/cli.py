@@ -131,9 +131,12 @@ def check(config: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def summary(store: str, as_json: bool) -> None:
     """Print the distributions of the ensemble STORE, with confidence intervals."""
-    from study.ensemble import open_ensemble
+    from study.ensemble import open_ensemble, reading
+    from study.storage import Storage
 
-    _print_summary(open_ensemble(store), as_json=as_json)
+    dataset = open_ensemble(store)
+    with reading(Storage.at(store)):
+        _print_summary(dataset, as_json=as_json)
 
 
 @commands.command()
