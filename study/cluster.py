@@ -90,7 +90,8 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
     if address is None:
         options |= {"num_cpus": cores(), "object_store_memory": _OBJECT_STORE}
         if len(tempfile.gettempdir()) > _LONGEST_FOLDER:
-            folder = options["_temp_dir"] = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+            folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+            options["_temp_dir"] = f"{folder}/ray"  # which Ray opens to all; the one around it is private
         options |= {"include_dashboard": dashboard is not None, "dashboard_host": "127.0.0.1"}
         try:
             started = ray.init("local", **options)
@@ -105,7 +106,7 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         try:
             ray.init(address=address, runtime_env={"env_vars": ONE_THREAD}, **options)
         except Exception as error:  # Ray has no kind of error of its own for this
-            said = " ".join(str(error).split())[:400]
+            said = " ".join(str(error).rpartition("Error: ")[2].split())[:400]  # of the cluster's own traceback the end
             raise ClusterError(f"--address {address}: no Ray cluster can be used there: {said}") from error
     try:
         yield ray

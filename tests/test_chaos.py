@@ -244,6 +244,7 @@ def test_a_worker_that_wakes_up_late_changes_nothing(tmp_path: Path, config: Pat
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_wakes_up_late_changes_nothing(tmp_path: Path, config: Path) -> None:
     expected = undisturbed(config, tmp_path, 24)
     store = tmp_path / "store.zarr"

@@ -13,6 +13,7 @@ import xarray as xr
 import study
 from study import engine
 from study.cli import main
+from study.storage import Storage
 from tests.conftest import ROOT, SMOKE, hotland
 
 WELL = ROOT / "tests" / "wells" / "five-layers.yaml"
@@ -105,9 +106,9 @@ def test_well_writes_what_it_prints(tmp_path: Path, command: Command, name: str)
         (f"run {SMOKE} --samples 0", "samples: "),
         (f"run {SMOKE} --samples many", "'many' is not a valid integer"),
         (f"run {SMOKE} --seed -1", "seed: "),
-        (f"run {SMOKE} --output s3://bucket/store", "allowed: a folder"),
-        (f"run {SMOKE} --address nonsense", "--address 'nonsense'; allowed: HOST:PORT"),
-        (f"run {SMOKE} --output file.txt/store.zarr", "file.txt/store.zarr: cannot be written"),
+        (f"run {SMOKE} --output ftp://bucket/store", "allowed: a folder, s3://BUCKET/PREFIX"),
+        (f"run {SMOKE} --address nonsense", "--address 'nonsense'; allowed: local, HOST:PORT"),
+        (f"run {SMOKE} --output file.txt/store.zarr", "file.txt/store.zarr is not a folder"),
         (f"run {SMOKE} --output file.txt", "file.txt"),
         (f"well {WELL} --output answer.txt", "allowed: a file named .json or .nc"),
         (f"well {WELL} --output no/such/folder.json", "cannot be written"),
@@ -131,7 +132,7 @@ def test_the_readme_names_commands_that_exist() -> None:
     commands = set(re.findall(r"^(?:make|hotland|\.venv/bin/hotland) (\w+)", text, flags=re.MULTILINE))
     makefile = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert commands
-    assert commands <= makefile | {"run", "check", "climate", "summary", "well"}
+    assert commands <= makefile | {"run", "check", "climate", "info", "summary", "verify", "well"}
 
 
 @pytest.mark.parametrize("words", ["run", "check"])
@@ -149,12 +150,12 @@ def test_a_study_whose_samples_would_all_fail_is_refused_before_any_is_computed(
 
 def test_a_store_without_a_good_sample_says_why(tmp_path: Path, command: Command) -> None:
     case = study.load(SMOKE)
-    ensemble, (block, *_) = engine.prepare(case, tmp_path / "store.zarr")
+    ensemble, (block, *_) = engine.prepare(case, Storage.at(tmp_path / "store.zarr"), block_size=64)
     status, _, error = command("summary", "store.zarr")
     assert (status, "no sample is done yet" in error) == (1, True)
-    values = {name: np.full(32, np.nan) for name in ("energy_imbalance", "winter_load")}
-    values |= {"status": np.ones(32), "sample": block.rows, "replicate": block.rows % 4}
-    ensemble.commit(block, values, dict.fromkeys(range(32), "too wide"))
+    values = {name: np.full(64, np.nan) for name in ("energy_imbalance", "winter_load")}
+    values |= {"status": np.ones(64), "sample": block.rows, "replicate": block.rows % 4}
+    ensemble.commit(block, ensemble.chunks(block, values), dict.fromkeys(range(64), "too wide"))
     status, _, error = command("summary", "store.zarr")
     assert status == 1
     assert "no sample ended well" in error

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,21 @@ def receipts(store: Path) -> int:
     return len(list((store / "receipts").glob("0*.json"))) if store.exists() else 0
 
 
-def job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> engine._Job:
+@pytest.fixture
+def job() -> Iterator[Callable[..., engine._Job]]:
+    """Makes jobs, whose runs end with the test."""
+    jobs: list[engine._Job] = []
+
+    def make(*arguments: Any, **options: Any) -> engine._Job:
+        jobs.append(_job(*arguments, **options))
+        return jobs[-1]
+
+    yield make
+    for each in jobs:
+        each.run.end("finished", {})
+
+
+def _job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> engine._Job:
     """A job as `engine.execute` makes it."""
     storage = Storage.at(store)
     ensemble, blocks = engine.prepare(case, storage, block_size=block_size)
@@ -52,14 +67,13 @@ def job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> 
 
 
 def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
-    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset
+    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset, job: Callable[..., engine._Job]
 ) -> None:
     case = study.load(small_study)
     seen: list[int] = []
     work = job(case, tmp_path / "store.zarr", block_size=7, seen=seen)
     assert len(work.blocks) == 14
     work.on_this_machine(2 * engine.SMALL)
-    work.run.end("finished", {})
     assert_same_bits(study.open_ensemble(tmp_path / "store.zarr"), undisturbed)
     assert seen == sorted(seen)
     assert seen[-1] == 96
@@ -129,7 +143,9 @@ def test_another_study_is_refused_and_the_store_is_left_alone(tmp_path: Path, sm
     assert before == {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
 
 
-def test_a_machine_fault_is_tried_again_and_a_bug_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_fault_is_tried_again_and_a_bug_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Callable[..., engine._Job]
+) -> None:
     case = study.load("configs/smoke.yaml").with_overrides(samples=16)
     compute = engine.compute_block
     marker, poison = tmp_path / "died", tmp_path / "poison"

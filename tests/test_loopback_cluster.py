@@ -66,11 +66,13 @@ def listening(pids: set[int]) -> list[str]:
     return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["address", "client_address"])
 def test_tasks_run_on_every_node(cluster: LoopbackCluster, mode: str) -> None:
     assert drive(cluster, getattr(cluster, mode)) == sorted(node.node_id for node in cluster.nodes)
 
 
+@pytest.mark.slow
 def test_nothing_listens_beyond_loopback(cluster: LoopbackCluster) -> None:
     addresses = listening(cluster.pids())
     assert len(addresses) >= 5
