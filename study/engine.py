@@ -7,6 +7,7 @@ tried again, a bounded number of times; a numerical fault is a failed row; anyth
 import errno
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -312,8 +313,6 @@ class _Job:
             except HotlandError:
                 raise
             except Exception as error:
-                import traceback
-
                 raise self._bug(block, traceback.format_exc()) from error
         raise AssertionError  # the last fault has been raised
 

@@ -395,7 +395,7 @@ def read_metadata(storage: Storage, *, of_format: int = FORMAT) -> dict[str, Any
         raise EnsembleError(f"{storage}: this is not an ensemble of hotland") from error
     if form > of_format:
         raise EnsembleError(f"{storage}: made by a newer hotland (format {form}, this one reads format {of_format})")
-    if form == of_format == FORMAT or form == of_format:
+    if form == of_format:
         return dict(metadata)
     if form == 2:
         raise EnsembleError(
