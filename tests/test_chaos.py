@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from loopback_cluster import LoopbackCluster, alive, environment_of_node, kill, loopback_cluster
+from loopback_cluster import LoopbackCluster, LoopbackNode, alive, environment_of_node, kill, loopback_cluster
 
 import study
 from study.errors import HotlandError
+from study.runs import runs
+from study.storage import Storage
 from tests.conftest import SMOKE, hotland
 from tests.test_engine import assert_same_bits, receipts
 
@@ -90,6 +92,10 @@ class Command:
         wanted = receipts(self.store) + more
         self.wait_for(lambda: receipts(self.store) >= wanted)
 
+    def faults(self) -> list[str]:
+        """What was tried again so far, in all runs."""
+        return [retry["fault"] for run in runs(Storage.at(self.store)) for retry in run.get("retries", [])]
+
     def finish(self) -> None:
         """Wait until it ends well."""
         self.process.wait(PATIENCE)
@@ -134,10 +140,13 @@ def kill_worker(command: Command, cluster: LoopbackCluster, chance: random.Rando
     kill(chance.choice(found))
 
 
-def kill_node(cluster: LoopbackCluster, chance: random.Random) -> None:
-    """Kill a node that is not the head, with all its workers, and start another."""
-    node = chance.choice([node for node in cluster.nodes[1:] if alive(node.raylet)])
-    node.kill()
+def kill_node(command: Command, cluster: LoopbackCluster, chance: random.Random) -> None:
+    """Kill a node that is not the head, amid a block; wait until that is noticed, and start another."""
+    before = len(command.faults())
+    found: list[LoopbackNode] = []
+    command.wait_for(lambda: found.extend(node for node in cluster.nodes[1:] if node.workers()) or found)
+    chance.choice(found).kill()
+    command.wait_for(lambda: len(command.faults()) > before)
     cluster.add_node()
 
 
@@ -179,7 +188,7 @@ def test_whatever_is_killed_the_store_ends_as_undisturbed(
             if victim == "worker":
                 kill_worker(command, cluster, chance)
             elif victim == "node":
-                kill_node(cluster, chance)
+                kill_node(command, cluster, chance)
             elif victim == "driver":
                 command.kill()
                 command.start(cluster)
@@ -197,7 +206,7 @@ def test_whatever_is_killed_the_store_ends_as_undisturbed(
     told = json.loads(hotland("info", store, "--json", folder=tmp_path).stdout)
     ends = {"driver": "lost", "head": "failed"}
     assert [run["state"] for run in told["runs"]] == [ends[victim] for victim in kills if victim in ends] + ["finished"]
-    faults = " ".join(retry["fault"] for run in told["runs"] for retry in run.get("retries", []))
+    faults = " ".join(command.faults())
     assert "WorkerCrashedError" in faults
     assert "NodeDiedError" in faults
 
