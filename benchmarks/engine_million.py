@@ -288,7 +288,7 @@ def draw(folder: Path, picture: Path) -> None:
     from study.figures import BLUE, GREY, ORANGE
 
     looks, blocks = read(folder / MEMORY), read(folder / BLOCKS)
-    ends = {each["session"]: each["seconds"] for each in looks}
+    ends = {each["session"]: each["seconds"] for each in sorted([*looks, *blocks], key=lambda each: each["seconds"])}
     offsets = {session: sum(end for other, end in ends.items() if other < session) for session in ends}
     before = {
         session: sum(
@@ -303,8 +303,8 @@ def draw(folder: Path, picture: Path) -> None:
         return (offsets[each["session"]] + each["seconds"]) / 60
 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    time_axis = [minutes(each) for each in looks]
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    sessions = [[each for each in looks if each["session"] == session and each["workers bytes"]] for session in ends]
     styles = {
         "workers": (BLUE, "-", f"{cores()} workers together"),
         "driver": (ORANGE, "-", "driver"),
@@ -313,14 +313,30 @@ def draw(folder: Path, picture: Path) -> None:
         "agents": (GREY, ":", "Ray: agents"),
     }
     for kind, (colour, style, label) in styles.items():
-        upper.plot(time_axis, [each[f"{kind} bytes"] / 1e6 for each in looks], style, color=colour, label=label)
+        for number, mine in enumerate(sessions):
+            used = [each[f"{kind} bytes"] / 1e6 for each in mine]
+            upper.plot(list(map(minutes, mine)), used, style, color=colour, label=label if not number else None)
     upper.set_ylabel("memory (MB)")
-    upper.set_ylim(bottom=0)
+    upper.set_ylim(0, 1.12 * upper.get_ylim()[1])
     upper.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     samples = [(before[each["session"]] + each["samples"]) / 1e3 for each in blocks]
     lower.plot([minutes(each) for each in blocks], samples, color=BLUE)
-    lower.set_ylabel("samples done (thousands)")
+    lower.set_ylabel("thousand samples done")
     lower.set_ylim(bottom=0)
-    lower.set_xlabel("time (min)")
-    lower.set_xlim(0, max(time_axis))
+    lower.set_xlabel("time (min), without breaks")
+    for offset in offsets.values():
+        if offset:
+            for panel in (upper, lower):
+                panel.axvline(offset / 60, color=GREY, linewidth=0.8)
+            upper.annotate(
+                "killed, and started again",
+                (offset / 60, 0.97),
+                xycoords=("data", "axes fraction"),
+                xytext=(-4, 0),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                color=GREY,
+            )
+    lower.set_xlim(0, max(map(minutes, looks)))
     figure.savefig(picture, dpi=120)
