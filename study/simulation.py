@@ -30,7 +30,7 @@ from kernels.operation import (
 )
 from kernels.pipes import GRAVITY, thermal_resistances
 from kernels.resampling import blocks_of_winters, whole_winters
-from kernels.season import Season, Winter
+from kernels.season import WIDTH, Season, Winter
 from kernels.well import share_cells
 from study.config import Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
@@ -74,6 +74,9 @@ CELLS, MOST_CELLS, UNITS_PER_CELL = 3, 100, 1.5
 
 COLDEST_AFTER = 30.0 * YEAR
 """The coldest well is the one that its neighbours cool most by then, s."""
+
+NUMERICAL = (ArithmeticError, ValueError, RuntimeError)
+"""What numpy, scipy and compiled loops raise over numbers (no root, no solution, no convergence): a failed row."""
 
 FLUID_TEMPERATURE = "temperature of the fluid's properties"
 
@@ -155,23 +158,82 @@ def _simulate_group(
     faults: dict[int, str],
     traces: Traces | None,
 ) -> dict[str, Array]:
-    """Compute at most `LANES` rows; those whose numbers raise an error, found by halving, are noted and NaN."""
+    """Compute at most `LANES` rows; those whose numbers raise an error are noted and NaN.
+
+    Which rows they are is first asked of one winter, and of all winters only where that does not tell.
+    """
+    try:
+        return _together(study, rows, inputs, group, traces)
+    except NUMERICAL:
+        faults |= _faults_of_one_winter(study, rows, inputs, group)
+    left = np.array([row not in faults for row in group])
+    found = _nothing(study, len(group))
+    if left.any():
+        for name, value in _by_halves(study, rows, inputs, group[left], faults, traces).items():
+            found[name][left] = value
+    return found
+
+
+def _together(
+    study: Study, rows: NDArray[np.int64], inputs: Inputs, group: NDArray[np.int64], traces: Traces | None
+) -> dict[str, Array]:
     lanes = group[np.minimum(np.arange(LANES), len(group) - 1)]
+    of_lanes = {key: value[lanes] for key, value in inputs.items()}
+    found = _simulate_lanes(study, rows[lanes], of_lanes, Recorder.of(study, traces, group))
+    return {name: value[: len(group)] for name, value in found.items()}
+
+
+def _faults_of_one_winter(
+    study: Study, rows: NDArray[np.int64], inputs: Inputs, group: NDArray[np.int64]
+) -> dict[int, str]:
+    """Rows whose numbers raise an error in the first winter already, found by halving, and the error.
+
+    What is computed is thrown away, so that the lanes may be fewer than those of results.
+    """
+    width = WIDTH if len(group) <= WIDTH else LANES
+    lanes = group[np.minimum(np.arange(width), len(group) - 1)]
     try:
         of_lanes = {key: value[lanes] for key, value in inputs.items()}
-        found = _simulate_lanes(study, rows[lanes], of_lanes, Recorder.of(study, traces, group))
-        return {name: value[: len(group)] for name, value in found.items()}
-    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        _simulate_lanes(study.model_copy(update={"winters": 1}), rows[lanes], of_lanes)
+    except NUMERICAL as error:
         if len(group) == 1:
-            faults[int(group[0])] = f"{type(error).__name__}: {error}"
-            by_winter = {name: np.full((1, study.winters), np.nan) for name in VARIABLES}
-            by_row = ("energy_imbalance", "largest_unit_out_share", FLUID_TEMPERATURE)
-            return by_winter | {name: np.full(1, np.nan) for name in by_row}
+            return {int(group[0]): _words(error)}
+        half = len(group) // 2
+        first, second = (_faults_of_one_winter(study, rows, inputs, part) for part in (group[:half], group[half:]))
+        return first | second
+    return {}
+
+
+def _by_halves(
+    study: Study,
+    rows: NDArray[np.int64],
+    inputs: Inputs,
+    group: NDArray[np.int64],
+    faults: dict[int, str],
+    traces: Traces | None,
+) -> dict[str, Array]:
+    """Compute rows together, or if that raises an error, each half of them."""
+    try:
+        return _together(study, rows, inputs, group, traces)
+    except NUMERICAL as error:
+        if len(group) == 1:
+            faults[int(group[0])] = _words(error)
+            return _nothing(study, 1)
     half = len(group) // 2
-    first, second = (
-        _simulate_group(study, rows, inputs, part, faults, traces) for part in (group[:half], group[half:])
-    )
+    first, second = (_by_halves(study, rows, inputs, part, faults, traces) for part in (group[:half], group[half:]))
     return {name: np.concatenate([value, second[name]]) for name, value in first.items()}
+
+
+def _nothing(study: Study, rows: int) -> dict[str, Array]:
+    """What failed rows came to."""
+    by_winter = {name: np.full((rows, study.winters), np.nan) for name in VARIABLES}
+    by_row = ("energy_imbalance", "largest_unit_out_share", FLUID_TEMPERATURE)
+    return by_winter | {name: np.full(rows, np.nan) for name in by_row}
+
+
+def _words(error: Exception) -> str:
+    said = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {said[0][:200]}"
 
 
 def _judge_fluid(
@@ -254,7 +316,8 @@ def screen(study: Study, inputs: Inputs) -> dict[int, str]:
                 )
     last_layer = Stretches.of_rock(inputs).ends[-1:].sum(axis=0)
     for row in np.flatnonzero(~(last_layer < inputs["well.depth"])).tolist():
-        reasons.setdefault(row, "rock.layers: the layers above the last reach below the well")
+        text = f"{last_layer[row]:.6g} m deep, the well {inputs['well.depth'][row]:.6g} m"
+        reasons.setdefault(row, f"rock.layers: the layers above the last reach below the well: {text}")
     return reasons
 
 
