@@ -4,9 +4,13 @@ import operator
 from collections import Counter
 from typing import Any
 
-from study.ensemble import Ensemble, read_metadata, reading
+from study.ensemble import Ensemble, open_ensemble, read_metadata, reading
+from study.failures import describe_failures
 from study.runs import runs
 from study.storage import Storage
+
+MOST_FAILED = 20
+"""Failed rows that are told one by one to a person."""
 
 
 def information(store: str) -> dict[str, Any]:
@@ -17,7 +21,7 @@ def information(store: str) -> dict[str, Any]:
     `store`, `title`, `created`, `seed`, `fingerprint`, `code_fingerprint`, `kernels_fingerprint`, `packages`,
     `hotland_format`, `samples`, `samples_done`, `blocks`, `blocks_done`, `block_size`, `core_hours`, `machines` (each
     with its number of blocks), `runs` (each with its begin, end, state and what it tried again), `failed` (rows with
-    their reasons).
+    their reasons), `failures` (how many, of what, and where they lie, in words).
 
     Raises
     ------
@@ -36,6 +40,7 @@ def information(store: str) -> dict[str, Any]:
             for receipt in receipts
         )
         failed = {row: reason for receipt in receipts for row, reason in receipt["failed"].items()}
+        failed = {row: failed[row] for row in sorted(failed) if row < ensemble.samples}
         return {
             "store": str(storage),
             **{name: attributes.get(name) for name in names},
@@ -49,7 +54,8 @@ def information(store: str) -> dict[str, Any]:
             "core_hours": sum(float(receipt.get("seconds", 0.0)) for receipt in receipts) / 3600.0,
             "machines": [{**dict(machine), "blocks": count} for machine, count in machines.items()],
             "runs": [_checked(run) for run in runs(storage)],
-            "failed": {row: failed[row] for row in sorted(failed) if row < ensemble.samples},
+            "failed": failed,
+            "failures": describe_failures(open_ensemble(store)) if failed else [],
         }
 
 
@@ -90,5 +96,9 @@ def describe(found: dict[str, Any]) -> list[str]:
         if run.get("reason"):
             lines.append(f"              {str(run['reason']).splitlines()[0]}")
         lines += [f"  tried again {each['time']} block {each['block']}: {each['fault']}" for each in run["retries"]]
-    lines += [f"failed row    {row}: {reason}" for row, reason in found["failed"].items()] or ["failed rows   none"]
+    lines += [f"failures      {line}" for line in found["failures"]]
+    failed = list(found["failed"].items())
+    lines += [f"failed row    {row}: {reason}" for row, reason in failed[:MOST_FAILED]] or ["failed rows   none"]
+    if len(failed) > MOST_FAILED:
+        lines.append(f"              and {len(failed) - MOST_FAILED:,} more; `hotland info --json` tells them all")
     return ["".join(each if each.isprintable() else " " for each in line) for line in lines]
