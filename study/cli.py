@@ -100,18 +100,26 @@ def run(
 
 @commands.command()
 @click.argument("config", type=click.Path(path_type=Path))
-def check(config: Path) -> None:
-    """Check the study CONFIG and print all that it says, defaults included; nothing is run."""
+@click.option("--no-pilot", is_flag=True, help="Compute no sample: tell no times and no intervals.")
+def check(config: Path, no_pilot: bool) -> None:
+    """Check the study CONFIG, plan its run from a few samples, and print all that it says, defaults included.
+
+    Nothing is written.
+    """
     from study.config import flatten, load_study, without_sources
-    from study.plan import bytes_per_sample
+    from study.plan import Pilot, describe
+    from study.provenance import cores
     from study.simulation import refuse_hopeless
 
     study = load_study(config)
     refuse_hopeless(study)
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
-    console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}")
-    console.print(f"its store takes up to {_size(bytes_per_sample(study) * study.samples)}{_traces(study)}")
+    console.print(f"{config} is valid; {_plan(study)}, seed {study.seed}, {study.design}{_traces(study)}")
     _warn(study, console)
+    if not no_pilot:
+        click.echo("computing a few samples (the first time, the kernels are compiled: half a minute) ...", err=True)
+        for line in describe(study, Pilot.of(study), cores=cores()):
+            console.print(line)
     inputs = tuple(study.inputs)
     table = Table(box=None, pad_edge=False)
     table.add_column("key", no_wrap=True)
@@ -327,17 +335,10 @@ def _plan(study: "Study") -> str:
     return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
 
 
-def _size(bytes_: float) -> str:
-    scale, unit = next(each for each in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if bytes_ >= each[0] or each[0] == 1e3)
-    return f"{bytes_ / scale:.3g} {unit}"
-
-
 def _traces(study: "Study") -> str:
-    from study.traces import size
-
     if study.traces is None:
         return ""
-    return f", and its {study.traces.interval} traces of {len(study.traces.rows)} samples {_size(size(study))}"
+    return f", {study.traces.interval} traces of {len(study.traces.rows)} samples"
 
 
 def _warn(study: "Study", say: Console) -> None:

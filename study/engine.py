@@ -204,6 +204,8 @@ def execute(
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
         block_size = cells or block_size or choose_block_size(study.samples, seconds, count or EXPECTED)
         _refuse_full(study, storage, done, block_size)
+        if warning := Plan.of(study, block_size=block_size).warning:
+            say(f"warning: {warning}")
         where = f"the cluster at {address}" if ray else "this machine"
         about = {"address": address or "local", "samples asked for": study.samples, "workers": count}
         progress = Progress(study.samples - done, Tally.empty(study), workers=count)

@@ -1,17 +1,21 @@
-"""The plan of a run: how long a sample takes, how many make a block, and how much room the store needs."""
+"""The plan of a run: how long a sample takes, how many make a block, how much room the store needs, and what a small
+pilot lets expect of the answer's intervals.
+"""
 
 import json
 import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 from kernels import LANES
 from study.config import Study
 from study.simulation import simulate
 from study.traces import objects as trace_objects
 from study.traces import size as trace_size
-from study.variables import SAMPLE_VARIABLES, TYPES, VARIABLES
+from study.variables import OK, SAMPLE_VARIABLES, TYPES, VARIABLES
 
 BLOCK_SECONDS = 10.0
 """A block takes about that long on one core: long against what a task costs, short against what a kill loses, s."""
@@ -19,9 +23,16 @@ BLOCKS_PER_CORE = 4
 """Blocks for each core at least, so that none waits for another for long."""
 FEW_BLOCKS = 64
 """Blocks grow longer than that only to keep their number here: each is a file for every variable."""
+MOST_BLOCKS = 2048
+"""But no more blocks than that, some hundred thousand files, or than there are cores."""
 LARGEST_BLOCK = 16_384
 """Rows of a block at most: of thirty winters some 200 MB of results in memory."""
+MANY_OBJECTS = 1_000_000
+"""Files of a store above which there is a warning: to list, copy or delete them takes hours."""
+PILOT_SECONDS = 5.0
+"""A pilot takes about that long on one core at most: of long lives it computes the first winters alone, s."""
 
+_CONFIDENCE = 0.95
 _TIMED_WINTERS = 3
 _FILE = 4096  # what is lost to whole blocks of the file system for a file, bytes
 _DESCRIPTION = 1500  # an array's metadata, bytes
@@ -62,6 +73,156 @@ class Plan:
         words = 2 * len(json.dumps(study.resolved())) + of_study * 2 * _DESCRIPTION + of_blocks * _DIGEST
         return cls(block_size, blocks, numbers + words + objects * _FILE, objects)
 
+    @property
+    def warning(self) -> str | None:
+        """What is unwise about it, in words."""
+        if self.objects <= MANY_OBJECTS:
+            return None
+        return (
+            f"the store will have {self.objects:,} files, in blocks of {self.block_size:,} samples; larger blocks "
+            f"(--block-size) make fewer"
+        )
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What to expect of an estimate.
+
+    Attributes
+    ----------
+    words, units
+        What it is of; a probability is a share, of units "1".
+    value
+        Found by the pilot.
+    half_width
+        Of its 95 % interval with all samples of the study, at most about; nan where the pilot cannot tell.
+    """
+
+    words: str
+    units: str
+    value: float
+    half_width: float
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """The first samples of a study, computed to plan it.
+
+    Attributes
+    ----------
+    samples, failed
+        Samples computed, and those of them that failed.
+    winters
+        First winters of each.
+    seconds
+        Time that a sample of all winters takes on one core of this machine, s.
+    expectations
+        Of the main estimates.
+    """
+
+    samples: int
+    failed: int
+    winters: int
+    seconds: float
+    expectations: tuple[Expectation, ...]
+
+    @classmethod
+    def of(cls, study: Study) -> "Pilot":
+        """Compute the first rows of the design, one group of lanes, in memory alone."""
+        seconds = seconds_per_sample(study)
+        winters = int(np.clip(PILOT_SECONDS / (seconds * LANES / study.winters), 1, study.winters))
+        values = simulate(study.model_copy(update={"winters": winters, "traces": None}), np.arange(LANES)).values
+        good = values["status"] == OK
+        carbon, hours = (values[name][good].mean(axis=1) for name in ("carbon_reduction", "unmet_hours"))
+        expected = [expected_mean(study, carbon, "mean carbon reduction of a winter", "t CO2")]
+        if study.claim is not None:
+            claim = study.claim.carbon_reduction
+            words = f"probability of {claim:,.0f} t CO2 or more, on average over the life"
+            expected.append(expected_probability(study, carbon >= claim, words))
+        expected.append(expected_mean(study, hours, "loss-of-load expectation of a winter", "h"))
+        return cls(LANES, int((~good).sum()), winters, seconds, tuple(expected))
+
+
+def expected_mean(study: Study, values: NDArray[np.float64], words: str, units: str) -> Expectation:
+    """Expect of a mean, from some samples, t s / √n with all n samples of the study, as of independent ones.
+
+    With points that fill the space evenly the interval is narrower, mostly by far (Owen 1997, Ann. Stat. 25:1541).
+    """
+    if len(values) < 2 or np.ptp(values) == 0:
+        return Expectation(words, units, float(values.mean()) if len(values) else np.nan, np.nan)
+    return Expectation(words, units, float(values.mean()), _student(study) * float(values.std(ddof=1)))
+
+
+def expected_probability(study: Study, event: NDArray[np.bool_], words: str) -> Expectation:
+    """Expect of a probability t √(p (1 - p) / n), with the p nearest to one half that some samples leave possible.
+
+    These are those in the exact interval (Clopper and Pearson 1934, Biometrika 26:404).
+    """
+    if not len(event):
+        return Expectation(words, "1", np.nan, np.nan)
+    exact = stats.binomtest(int(event.sum()), len(event)).proportion_ci(_CONFIDENCE, method="exact")
+    p = float(np.clip(0.5, exact.low, exact.high))
+    return Expectation(words, "1", float(event.mean()), _student(study) * float(np.sqrt(p * (1.0 - p))))
+
+
+def _student(study: Study) -> float:
+    """Half the width of the interval of a mean over the standard deviation of what is averaged."""
+    freedom = min(study.replicates, study.samples) - 1
+    if freedom < 1:
+        return float("nan")
+    return float(stats.t.ppf(0.5 + _CONFIDENCE / 2, freedom) / np.sqrt(study.samples))
+
+
+def describe(study: Study, pilot: Pilot, *, cores: int) -> list[str]:
+    """Return the plan of a study on so many cores of this machine, in lines for a person."""
+    block_size = choose_block_size(study.samples, pilot.seconds, cores)
+    plan = Plan.of(study, block_size=block_size)
+    a_block = plan.block_size * pilot.seconds
+    work = plan.blocks * a_block
+    at_once = -(-plan.blocks // cores) * a_block
+    lines = [
+        f"computing     about {_time(work)} of core time, {_time(at_once)} on this machine's cores ({cores}); "
+        f"timed here, on {LANES} rows",
+        f"blocks        {plan.blocks:,} of {plan.block_size:,} samples, {_time(a_block)} each",
+        f"store         up to {size_in_words(plan.store_size)} in {plan.objects:,} files",
+        *([f"warning: {plan.warning}"] if plan.warning else []),
+    ]
+    whole = "all" if pilot.winters == study.winters else f"the first {pilot.winters:,} of {study.winters:,}"
+    lines.append(
+        f"intervals     95 % intervals to expect of {study.samples:,} samples, at most about; from a pilot of the "
+        f"first {pilot.samples} and {whole} winters:"
+    )
+    for each in pilot.expectations:
+        scale, units = (100.0, "%") if each.units == "1" else (1.0, each.units)
+        if not np.isfinite(each.value):
+            text = "cannot be told: no sample of the pilot ended well"
+        elif not np.isfinite(each.half_width):
+            text = f"{each.value * scale:.4g} {units}, the interval cannot be told: the pilot sees no difference"
+        else:
+            text = _plus_minus(each.value * scale, each.half_width * scale, units)
+        lines.append(f"  {each.words}: {text}")
+    if pilot.failed:
+        lines.append(f"  {pilot.failed} of the pilot's {pilot.samples} samples failed and are left out")
+    return lines
+
+
+def _plus_minus(value: float, half: float, units: str) -> str:
+    digits = int(np.clip(1 - np.floor(np.log10(half)), 0, 6))
+    return f"{value:,.{digits}f} ± {half:,.{digits}f} {units}"
+
+
+def _time(seconds: float) -> str:
+    for length, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 2.0 * length:
+            return f"{seconds / length:.2g} {unit}"
+    return f"{seconds:.2g} s"
+
+
+def size_in_words(size: float) -> str:
+    """Return a number of bytes for a person."""
+    scale, unit = next(each for each in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if size >= each[0] or each[0] == 1e3)
+    return f"{size / scale:.3g} {unit}"
+
 
 def bytes_per_sample(study: Study) -> int:
     """Room that a sample takes in the store, uncompressed and without traces, bytes."""
@@ -83,8 +244,12 @@ def choose_block_size(samples: int, seconds: float, cores: int) -> int:
     """Rows of a block for so many samples of so many seconds each on so many cores: whole groups of lanes.
 
     Blocks of `BLOCK_SECONDS`; longer where there would be more than `FEW_BLOCKS`, as long as each core has
-    `BLOCKS_PER_CORE` of them.
+    `BLOCKS_PER_CORE` of them; and never so short that there are more than `MOST_BLOCKS`, as long as each core has one.
     """
     wanted = max(BLOCK_SECONDS / max(seconds, 1e-9), samples / FEW_BLOCKS)
-    groups = round(min(wanted, samples / (BLOCKS_PER_CORE * cores), LARGEST_BLOCK) / LANES)
-    return max(1, groups) * LANES
+    least = samples / max(MOST_BLOCKS, cores)
+    size = min(max(min(wanted, samples / (BLOCKS_PER_CORE * cores)), least), LARGEST_BLOCK)
+    groups = max(1, round(size / LANES))
+    if -(-samples // (groups * LANES)) > max(MOST_BLOCKS, cores):
+        groups += 1  # rounded down, they were too many
+    return min(groups * LANES, LARGEST_BLOCK)
