@@ -5,7 +5,8 @@ For each input the samples that failed are held against those that ended well by
 their correlations (Benjamini and Yekutieli 2001, Ann. Stat. 29:1165; `scipy.stats.false_discovery_control`). Where an
 input passes, the place of the largest distance between the two distributions is the split that tells them apart best
 (Youden's index: share of the failed samples less share of the good ones). The points of a design that fills the space
-evenly are no independent draws: with them the test errs on the side of seeing no pattern.
+evenly are no independent draws, so that the p-values are approximate: an input that matters gets into the words only
+where it tells failed from good samples beyond what the inputs before it tell.
 """
 
 import re
@@ -118,6 +119,7 @@ class _Condition:
     """One side of a split of an input, and who is there."""
 
     words: str
+    range: str
     failed: NDArray[np.bool_]
     good: NDArray[np.bool_]
 
@@ -135,7 +137,7 @@ def _where(dataset: xr.Dataset, status: int | None) -> tuple[str, list[str]]:
     rows = (_some(failed), _some(np.flatnonzero(state == OK)))
     rule: list[_Condition] = []
     both = tuple(np.ones(len(each), dtype=bool) for each in rows)
-    youden, ranges = 0.0, []
+    youden = 0.0
     for each in _conditions(dataset, matter, rows):
         narrowed = both[0] & each.failed, both[1] & each.good
         gained = float(narrowed[0].mean() - narrowed[1].mean())
@@ -143,14 +145,10 @@ def _where(dataset: xr.Dataset, status: int | None) -> tuple[str, list[str]]:
             rule, both, youden = [*rule, each], narrowed, gained
     words = " and ".join(each.words for each in rule)
     shares = [float(each.mean()) for each in both]
-    others = f"{_percent(shares[1])} of the good ones do, too" if shares[1] else "none of the good ones does"
+    ones = "the good ones" if len(rows[1]) < MOST else f"{MOST:,} good ones"
+    others = f"{_percent(shares[1])} of {ones} do, too" if shares[1] else f"none of {ones} does"
     where = f"they lie where {words}" if shares[0] == 1.0 else f"{_percent(shares[0])} of them lie where {words}"
-    for i in range(min(matter.sizes["input"], _CONDITIONS)):
-        one = matter.isel(input=i)
-        label, unit = label_of(dataset, str(one["input"].values))
-        low, high, least, most = (float(one[name]) for name in _RANGES)
-        ranges.append(f"  {label}: failed {low:.4g} to {high:.4g}{unit}, all {least:.4g} to {most:.4g}{unit}")
-    return f"{where} ({others})", ranges
+    return f"{where} ({others})", [each.range for each in rule]
 
 
 def _conditions(dataset: xr.Dataset, matter: xr.Dataset, rows: tuple[NDArray[np.int64], ...]) -> Iterator[_Condition]:
@@ -163,7 +161,9 @@ def _conditions(dataset: xr.Dataset, matter: xr.Dataset, rows: tuple[NDArray[np.
         values = np.concatenate([_finite(failed), _finite(good)])
         shown = _round_between(split, values[values > split].min(initial=np.inf))
         words = f"{label} {'<' if below else '>'} {shown}{unit}"
-        yield _Condition(words, *(_side(each, split, below=below) for each in (failed, good)))
+        low, high, least, most = (float(one[each]) for each in _RANGES)
+        extent = f"  {label}: failed {low:.4g} to {high:.4g}{unit}, all {least:.4g} to {most:.4g}{unit}"
+        yield _Condition(words, extent, *(_side(each, split, below=below) for each in (failed, good)))
 
 
 def inputs_of(dataset: xr.Dataset) -> list[str]:
