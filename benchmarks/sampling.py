@@ -16,6 +16,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
@@ -50,8 +51,23 @@ def functions(asked: argparse.Namespace) -> list[Section]:
     study = load_study(STUDY)
     found = convergence.of_functions(study, FUNCTIONS, designs=DESIGNS, seeds=asked.seeds, sizes=sizes)
     if asked.picture:
-        draw(found, asked.picture)
+        panels = dict(found)
+        if asked.folder:
+            panels[f"Shenyang, {len(study.uncertain)} inputs and chance"] = kept(asked.folder)
+        draw(panels, asked.picture)
     return tables(found, "of functions", asked.seeds, coverage_at=min(1024, sizes[-1]))
+
+
+def kept(folder: Path) -> dict[str, Means]:
+    """Means of the Shenyang study by design, from what `shenyang` left in its folder."""
+    found = {}
+    for design in DESIGNS:
+        files = sorted(folder.glob(f"{design}-*.npy"))
+        if files:
+            values = np.stack([np.load(file).mean(axis=1) for file in files])
+            sizes = _sizes(64, values.shape[1])
+            found[design] = convergence.of_values(values, sizes=sizes, independent=design == "monte_carlo")
+    return found
 
 
 def shenyang(asked: argparse.Namespace) -> list[Section]:
@@ -60,20 +76,21 @@ def shenyang(asked: argparse.Namespace) -> list[Section]:
     sizes = _sizes(64, asked.rows)
     if asked.folder:
         asked.folder.mkdir(parents=True, exist_ok=True)
-    values = {design: carbon(study, asked, design) for design in asked.designs}
+    winters = {design: carbon(study, asked, design) for design in ("sobol", *asked.besides)}
     found = {
-        design: convergence.of_values(of_design, sizes=sizes, independent=design == "monte_carlo")
-        for design, of_design in values.items()
+        design: convergence.of_values(values.mean(axis=-1), sizes=sizes, independent=design == "monte_carlo")
+        for design, values in winters.items()
     }
-    name = f"mean carbon reduction, {study.winters} winters"
-    if asked.picture:
-        draw({f"Shenyang: {name}": found}, asked.picture)
-    title = "of the Shenyang study"
-    return [*tables({name: found}, title, asked.seeds), promise(study, values["sobol"], sizes)]
+    name = f"mean of {study.winters} winters, carbon reduction"
+    errors, runs = tables({name: found}, "of the Shenyang study", asked.seeds)
+    floor = convergence.chance(winters["sobol"]) / found["sobol"].deviation
+    title, caption, rows = errors
+    caption = f"{caption}; chance alone, whose rows are independent: {floor / 32:.2%} at 1,024"
+    return [(title, caption, rows), runs, promise(study, winters["sobol"].mean(axis=-1), sizes)]
 
 
 def carbon(study: Study, asked: argparse.Namespace, design: str) -> convergence.Array:
-    """Carbon reduction of the mean winter, (seed, row), t CO₂."""
+    """Carbon reduction, (seed, row, winter), t CO₂."""
     seeds = range(1, asked.seeds + 1)
     each = [
         convergence.carbon_reduction(study, design=design, seed=seed, rows=asked.rows, folder=asked.folder)
@@ -90,7 +107,7 @@ def promise(study: Study, values: convergence.Array, sizes: Sequence[int], half_
     found = convergence.of_values(event, sizes=sizes, independent=False)
     typical = np.sqrt((found.half_widths() ** 2).mean(axis=0))
     independent = share * (1.0 - share) * (stats.norm.ppf(0.5 + LEVEL / 2) / half_width) ** 2
-    rows: Rows = [("n", "half-width, points", "of independent rows, points", "P")]
+    rows: Rows = [("n", "half-width, points", "of independent runs, points", "P, over the seeds")]
     for place, size in enumerate(sizes):
         plain = 100.0 * half_width * np.sqrt(independent / size)
         means = found.replicates[:, place].mean(axis=-1)
@@ -163,7 +180,13 @@ def draw(found: dict[str, dict[str, Means]], target: Path) -> None:
     columns = min(3, len(found))
     lines = -(-len(found) // columns)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(4.4 * columns, 3.9 * lines), layout="constrained", squeeze=False
+        lines,
+        columns,
+        figsize=(4.4 * columns, 3.9 * lines),
+        layout="constrained",
+        squeeze=False,
+        sharex=True,
+        sharey=True,
     )
     for (name, by_design), each in zip(found.items(), axes.flat, strict=False):
         panel(name, by_design, each)
@@ -174,6 +197,11 @@ def draw(found: dict[str, dict[str, Means]], target: Path) -> None:
         axes.flat[-1].legend(handles=list(handles.values()), loc="center", frameon=False, fontsize=11)
     else:
         figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=len(handles), frameon=False)
+    longest = max((means.sizes for by_design in found.values() for means in by_design.values()), key=len)
+    axes.flat[0].set_xticks(longest[::2])  # of all panels, as they share it
+    axes.flat[0].minorticks_off()
+    for each in axes[:, 0]:
+        each.set_ylabel("error, % of the standard deviation")
     figure.savefig(target, dpi=130)
     plt.close(figure)
 
@@ -186,10 +214,11 @@ def panel(name: str, by_design: dict[str, Means], axes: Axes) -> None:
         axes.fill_between(means.sizes, low, high, color=colour, alpha=0.2, lw=0)
         axes.plot(means.sizes, error, color=colour, ls=line, marker=marker, ms=4, label=DESIGNS[design])
     sizes = means.sizes
-    axes.plot(sizes, 100.0 / np.sqrt(sizes), color=GREY, ls=":", label="1/√n")
-    axes.set(xscale="log", yscale="log", title=name, xlabel="runs, n", ylabel="error, % of the standard deviation")
-    axes.set_xticks(sizes[::2], [f"{size:,}" for size in sizes[::2]])
-    axes.minorticks_off()
+    axes.plot(sizes, 100.0 / np.sqrt(sizes), color=GREY, ls=":", label="independent runs, 1/√n")
+    axes.set(xscale="log", yscale="log", title=name, xlabel="runs, n")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
+    axes.tick_params(labelbottom=True)
     axes.grid(alpha=0.3, lw=0.5)
 
 
@@ -220,11 +249,13 @@ def arguments() -> argparse.ArgumentParser:
         command.add_argument("--rows", type=int, default=default, help=f"at most; {default:,}")
         if name != "rows":
             command.add_argument("--seeds", type=int, default=50 if name == "functions" else 12)
+        if name == "functions":
             command.add_argument("--picture", type=Path, help="errors against the number of runs")
+            command.add_argument("--folder", type=Path, help="of `shenyang`, whose samples get a panel, too")
         if name == "shenyang":
             command.add_argument("--folder", type=Path, help="where computed samples are kept, to be used again")
-            designs = ["sobol", "latin_hypercube", "monte_carlo"]
-            command.add_argument("--designs", nargs="+", choices=designs, default=designs)
+            others = ["latin_hypercube", "monte_carlo"]
+            command.add_argument("--besides", nargs="*", choices=others, default=others, help="designs, besides Sobol'")
     return parser
 
 

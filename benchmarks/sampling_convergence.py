@@ -75,7 +75,7 @@ def short(u: Array) -> Array:
     return (_excess(u) > 0.0).astype(float)
 
 
-_LINE = float(exp1(0.06**2 / (4.0 * 1e-6 * 10.0 * 365.0 * 86400.0)))
+_LINE = float(exp1(0.06**2 / (4.0 * 1e-6 * 10.0 * 365.25 * 86400.0)))
 _POWERS = 2.0 / np.arange(1.0, 9.0)
 _SIGMA = float(np.hypot(1.5, 1.0))
 
@@ -218,17 +218,23 @@ def _points(study: Study, design: str, inputs: int, seed: int, sizes: Sequence[i
 
 
 def carbon_reduction(study: Study, *, design: str, seed: int, rows: int, folder: Path | None = None) -> Array:
-    """Mean of a study's winters, t CO₂ (row,); computed winters are kept in a folder, to be used again."""
+    """Of a study's winters, t CO₂, (row, winter); what is computed is kept in a folder, to be used again."""
     kept = folder / f"{design}-{seed}.npy" if folder else None
     if kept is not None and kept.exists() and len(values := np.load(kept)) >= rows:
-        return np.asarray(values[:rows].mean(axis=1))
+        return np.asarray(values[:rows])
     case = study.model_copy(update={"design": design, "seed": seed, "replicates": REPLICATES})
     values = np.asarray(simulate(case, np.arange(rows)).values["carbon_reduction"])
     if not np.isfinite(values).all():
         raise RuntimeError("some samples of the study failed, so its mean is not known")
     if kept is not None:
         np.save(kept, values)
-    return np.asarray(values.mean(axis=1))
+    return values
+
+
+def chance(winters: Array) -> float:
+    """Standard deviation by chance of the mean of a row's winters, from successive ones (von Neumann et al. 1941)."""
+    departure = winters - winters.mean(axis=-2, keepdims=True)
+    return float(np.sqrt(0.5 * (np.diff(departure, axis=-1) ** 2).mean() / winters.shape[-1]))
 
 
 def of_values(values: Array, *, sizes: Sequence[int], independent: bool) -> Means:
