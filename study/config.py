@@ -8,16 +8,21 @@ import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator, model_validator
 
+from study.correlation import correlation_problem, normal_correlation
 from study.csv_file import read_column
-from study.distributions import Input
+from study.distributions import Input, OwnUnit
 from study.errors import ConfigError
+from study.expression import Expression, keys_of
 from study.plant import (
     Building,
     Circulation,
@@ -29,7 +34,7 @@ from study.plant import (
     building_problem,
     supply_problem,
 )
-from study.quantity import Quantity, short
+from study.quantity import Quantity, short, to_text
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
 from study.traces import Tracing
 from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
@@ -50,7 +55,15 @@ __all__ = [
     "without_sources",
 ]
 
+Array = NDArray[np.float64]
+
 MOST_LAYERS = 20
+
+MOST_PARAMETERS = 100
+_OWN_NAME = r"[a-z][a-z0-9_]{0,39}"
+
+OWN_DIMENSIONS = range(256, 256 + 4096)
+"""Dimensions of the Sobol' sequence (Joe and Kuo 2008) for inputs that the user names."""
 
 
 class Claim(Section):
@@ -209,18 +222,86 @@ class Study(Document):
     outages: Outages = Outages()
     summer_recharge: SummerRecharge | None = None
     carbon: Carbon
+    parameters: (
+        Annotated[dict[str, Annotated[Input, OwnUnit()]], Field(min_length=1, max_length=MOST_PARAMETERS)] | None
+    ) = None
     correlations: Annotated[tuple[Correlation, ...], Field(max_length=1000)] = ()
     traces: Tracing | None = None
 
     @functools.cached_property
     def inputs(self) -> dict[str, Input]:
         """Every number that the file gives or a default fills, by its dotted key, in the schema's order."""
-        return dict(_walk_inputs(self))
+        own = sorted((self.parameters or {}).items())  # whatever their order in the file
+        return dict(_walk_inputs(self)) | {f"parameters.{name}": value for name, value in own}
 
     @property
+    def drawn(self) -> dict[str, Input]:
+        """Those of the inputs that are distributions: each has a dimension of the design."""
+        return {key: value for key, value in self.inputs.items() if value.drawn}
+
+    @functools.cached_property
+    def derived(self) -> dict[str, Expression]:
+        """Expressions of the inputs that are made of others, in an order in which they can be computed.
+
+        Raises
+        ------
+        ValueError
+            Naming the key whose expression does not fit, or those that go in a circle.
+        """
+        texts = {key: item.expression for key, item in self.inputs.items() if item.expression is not None}
+        for key, text in texts.items():
+            for name in sorted(keys_of(text)):
+                if name not in self.inputs:
+                    nearest = ", ".join(difflib.get_close_matches(name, self.inputs, n=3, cutoff=0))
+                    raise ValueError(
+                        f"{key}: {short(name)} is no input of this study; the nearest ones are {nearest} "
+                        "(a unit belongs to a number, as in '1 K')"
+                    )
+        units = {key: item.unit for key, item in self.inputs.items()}
+        found = {}
+        try:
+            for key in TopologicalSorter({key: sorted(keys_of(text)) for key, text in texts.items()}).static_order():
+                if key in texts:
+                    found[key] = Expression.of(texts[key], units, units[key])
+        except CycleError as error:
+            circle = error.args[1][::-1]
+            circle = circle if len(circle) <= 7 else [*circle[:5], "...", circle[-1]]
+            raise ValueError(f"{circle[0]}: its expression needs itself: {' -> '.join(circle)}") from None
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+        return found
+
+    @functools.cached_property
     def uncertain(self) -> dict[str, Input]:
-        """Those of the inputs that are distributions."""
-        return {key: value for key, value in self.inputs.items() if value.uncertain}
+        """Those of the inputs that are distributions, or derived from some: the ensemble has them as variables."""
+        keys = set(self.drawn)
+        for key, expression in self.derived.items():
+            if keys & expression.keys:
+                keys.add(key)
+        return {key: value for key, value in self.inputs.items() if key in keys}
+
+    def quantiles(self, u: Mapping[str, Array], rows: int) -> dict[str, Array]:
+        """Return the value of every input, in its canonical unit, shape (row,).
+
+        Parameters
+        ----------
+        u
+            Probabilities in (0, 1) of the inputs that are drawn, by key, each of shape (row,).
+        rows
+            How many.
+        """
+        values = {
+            key: item.quantile(u[key]) if item.drawn else np.full(rows, np.nan if item.expression else item.value)
+            for key, item in self.inputs.items()
+        }
+        with np.errstate(all="ignore"):  # what is not finite is out of range
+            for key, expression in self.derived.items():
+                values[key] = np.full(rows, expression.values(values), dtype=float)
+        return values
+
+    def medians(self) -> dict[str, Array]:
+        """Return the value of every input where those that are drawn have their medians, shape (1,)."""
+        return self.quantiles({key: np.full(1, 0.5) for key in self.drawn}, 1)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all that determines a row's bits: not of samples, description, claim and sources.
@@ -271,40 +352,68 @@ class Study(Document):
         return self
 
     @model_validator(mode="after")
+    def _expressions_fit(self) -> Self:
+        needed = frozenset().union(*(expression.keys for expression in self.derived.values()))
+        for name in self.parameters or {}:
+            if not re.fullmatch(_OWN_NAME, name):
+                raise ValueError(f"parameters: {short(name)}: allowed: a-z, 0-9 and _, the first a letter, 40 at most")
+            if f"parameters.{name}" not in needed:  # it would be drawn and change nothing: an expression is missing
+                raise ValueError(f"parameters.{name}: no expression has it, so it would change nothing")
+        own: dict[int, str] = {}
+        for name in self.drawn:
+            if self.design != "sobol" or not name.startswith("parameters."):
+                continue
+            if (other := own.setdefault(own_dimension(name), name)) != name:
+                raise ValueError(f"{name} and {other} share a dimension of the Sobol' sequence: rename one of them")
+        medians = self.medians() if self.derived else {}
+        for key in self.derived:
+            item = self.inputs[key]
+            if not item.check(medians[key]).all():
+                value = to_text(float(medians[key][0]), item.unit)
+                where = "with all inputs at their medians " if key in self.uncertain else ""
+                raise ValueError(f"{key}: {where}the expression is {value}; allowed: {item.quantity.allowed}")
+        return self
+
+    @model_validator(mode="after")
     def _correlated_inputs_are_uncertain(self) -> Self:
         seen: set[frozenset[str]] = set()
         for n, correlation in enumerate(self.correlations):
             pair = frozenset(correlation.inputs)
             for key in correlation.inputs:
-                if key not in self.uncertain:
-                    names = ", ".join(difflib.get_close_matches(key, self.uncertain, n=3, cutoff=0) or ["none"])
+                if key in self.derived:
+                    raise ValueError(f"correlations.{n}.inputs: {key} is an expression: its inputs can be correlated")
+                if key not in self.drawn:
+                    names = ", ".join(difflib.get_close_matches(key, self.drawn, n=3, cutoff=0) or ["none"])
                     raise ValueError(
                         f"correlations.{n}.inputs: {short(key)} is not an uncertain input; the nearest ones are {names}"
                     )
             if len(pair) < 2 or pair in seen:
                 raise ValueError(f"correlations.{n}.inputs: allowed: two different inputs, each pair once")
             seen.add(pair)
-        if seen and np.linalg.eigvalsh(self.correlation_matrix()[1])[0] < 1e-9:
-            raise ValueError("correlations: these rank correlations cannot hold together (not positive definite)")
+        given = {correlation.inputs: correlation.rank_correlation for correlation in self.correlations}
+        if problem := correlation_problem(given):
+            raise ValueError(f"correlations: {problem}")
         return self
 
     def correlation_matrix(self) -> tuple[list[str], np.ndarray]:
-        """Return the keys of the correlated inputs and the correlation of their normal scores, shape (key, key).
-
-        Normal variates of correlation 2 sin(π ρ / 6) have the rank correlation ρ (Pearson, 1907).
-        """
+        """Return the keys of the correlated inputs and the correlation of their normal scores, shape (key, key)."""
         correlated = {key for correlation in self.correlations for key in correlation.inputs}
         keys = [key for key in self.inputs if key in correlated]
         matrix = np.eye(len(keys))
         for correlation in self.correlations:
             i, j = (keys.index(key) for key in correlation.inputs)
-            matrix[i, j] = matrix[j, i] = 2 * np.sin(np.pi * correlation.rank_correlation / 6)
+            matrix[i, j] = matrix[j, i] = normal_correlation(correlation.rank_correlation)
         return keys, matrix
 
 
 def schema_keys() -> list[str]:
-    """Return the dotted key of every input that any study can have, in the schema's order."""
+    """Return the dotted key of every input that any study can have, in the schema's order, without `parameters`."""
     return list(_walk_keys(Study))
+
+
+def own_dimension(key: str) -> int:
+    """Return the dimension of the Sobol' sequence that an input of the user's own name has."""
+    return OWN_DIMENSIONS[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % len(OWN_DIMENSIONS)]
 
 
 def variable_name(key: str) -> str:
@@ -327,6 +436,8 @@ def _walk_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         parts = annotations(field)
         section = section_of(parts)
+        if name == "parameters":
+            continue  # their names are the study's own
         if Input in parts:
             yield f"{prefix}{name}"
         elif section:

@@ -12,7 +12,8 @@
 ``empirical``           ``file`` (CSV with a header line, relative to the study file), ``column``, ``unit``
 ======================  ===============================================================================================
 
-A constant is ``2900 m``, or ``{value: 2900 m, source: ...}``; each distribution takes a ``source`` too. The values of
+A constant is ``2900 m``, or ``{value: 2900 m, source: ...}``; each distribution takes a ``source`` too, and so does
+``{expression: ...}``, an input derived from others (`study.expression`). The values of
 an empirical distribution are read with the study, which from then on has a ``choice`` among them.
 
 A distribution that can leave the range of its key is refused if it is bounded, or if its median is outside. The tail of
@@ -27,11 +28,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
+from pydantic_core import CoreSchema, core_schema
 from scipy import stats
 
 from study.csv_file import MOST_VALUES, read_column
-from study.quantity import Quantity, convert, to_text
+from study.expression import check_syntax
+from study.quantity import Quantity, canonical_unit, convert, to_text, unit_in
 
 _VALUES, _LOCATION, _WIDTH = "values", "location", "width"
 _PARAMETERS = {
@@ -48,7 +51,9 @@ _PARAMETERS = {
     "choice": {"values": _VALUES, "probabilities": "probabilities"},
     "empirical": {"file": "text", "column": "text", "unit": "text"},
     "constant": {"value": _LOCATION},
+    "expression": {"expression": "text"},
 }
+_WITHOUT_DISTRIBUTION = {"value": "constant", "expression": "expression"}
 PARAMETER_NAMES = ("distribution", "source", *dict.fromkeys(name for names in _PARAMETERS.values() for name in names))
 
 
@@ -63,7 +68,7 @@ def _schema(kind: str, unit: str, difference_unit: str) -> type[BaseModel]:
         "text": (str, ...),
     }
     fields: dict[str, Any] = {name: types[what] for name, what in _PARAMETERS[kind].items()}
-    if kind != "constant":
+    if kind not in _WITHOUT_DISTRIBUTION.values():
         fields["distribution"] = (str, ...)
     return create_model(kind, __config__=ConfigDict(extra="forbid"), source=(str | None, None), **fields)
 
@@ -112,10 +117,14 @@ class Input:
             return raw
         if not isinstance(raw, Mapping):
             return cls(quantity, "constant", {"value": quantity.parse(raw)})
-        kind = raw.get("distribution", "constant" if "value" in raw else None)
-        if not isinstance(kind, str) or kind not in _PARAMETERS or (kind == "constant" and "distribution" in raw):
-            kinds = ", ".join(name for name in _PARAMETERS if name != "constant")
-            raise ValueError(f"allowed: {quantity.allowed}, or a mapping with 'value', or with 'distribution': {kinds}")
+        plain = next((kind for name, kind in _WITHOUT_DISTRIBUTION.items() if name in raw), None)
+        kind = raw.get("distribution", plain)
+        kinds = [name for name in _PARAMETERS if name not in _WITHOUT_DISTRIBUTION.values()]
+        if not isinstance(kind, str) or kind not in (kinds if "distribution" in raw else _PARAMETERS):
+            raise ValueError(
+                f"allowed: {quantity.allowed}, or a mapping with 'value', with 'expression', "
+                f"or with 'distribution': {', '.join(kinds)}"
+            )
         model = _schema(kind, quantity.unit, quantity.difference_unit).model_validate(dict(raw))
         given = {name: value for name, value in model if value is not None}
         parameters = {name: given[name] for name in _PARAMETERS[kind] if name in given}
@@ -126,6 +135,8 @@ class Input:
                 raise ValueError(f"{parameters['file']!r} has {len(values)} values; allowed: 2 to {MOST_VALUES}")
             source = source or f"{parameters['file']}, column {parameters['column']}"
             kind, parameters = "choice", {"values": convert(values, parameters["unit"], quantity.unit)}
+        if kind == "expression":
+            return cls(quantity, kind, {"expression": check_syntax(parameters["expression"])}, source)
         _check_parameters(kind, parameters)
         made = cls(quantity, kind, parameters, source)
         made._check_range()
@@ -133,6 +144,8 @@ class Input:
 
     def dump(self) -> Any:
         """Return what `read` reads back to the same input: text, number or mapping, without files."""
+        if self.kind == "expression":
+            return {**self.parameters, **({"source": self.source} if self.source else {})}
         units = {_LOCATION: self.unit, _VALUES: self.unit, _WIDTH: self.quantity.difference_unit, "probabilities": "1"}
         written: dict[str, Any] = {} if self.kind == "constant" else {"distribution": self.kind}
         for name, value in self.parameters.items():
@@ -147,6 +160,8 @@ class Input:
         """The value or the distribution on one line, for people to read."""
         if self.kind == "choice" and len(self.parameters["values"]) > 5:
             return f"choice of {len(self.parameters['values'])} values, {self.bounds()} {self.unit}"
+        if self.expression is not None:
+            return f"= {self.expression}"
         written = self.dump()
         if not isinstance(written, dict):
             return str(written)
@@ -157,14 +172,24 @@ class Input:
 
     @property
     def uncertain(self) -> bool:
-        """Whether the input is a distribution rather than a constant."""
+        """Whether the input is a distribution or an expression rather than a constant."""
         return self.kind != "constant"
 
     @property
+    def drawn(self) -> bool:
+        """Whether the input is a distribution."""
+        return self.kind not in _WITHOUT_DISTRIBUTION.values()
+
+    @property
+    def expression(self) -> str | None:
+        """How the input is made of others, where it is."""
+        return self.parameters["expression"] if self.kind == "expression" else None
+
+    @property
     def value(self) -> float:
-        """The constant; ValueError for a distribution."""
+        """The constant; ValueError for a distribution or an expression."""
         if self.uncertain:
-            raise ValueError(f"a constant is needed, got a {self.kind} distribution")
+            raise ValueError(f"a constant is needed, got {self.text!r}")
         return float(self.parameters["value"])
 
     @property
@@ -209,6 +234,8 @@ class Input:
         """Return the smallest and largest possible value, infinite where there is none."""
         if not self.uncertain:
             return self.value, self.value
+        if not self.drawn:
+            return -math.inf, math.inf
         if self.kind == "choice":
             return min(self.parameters["values"]), max(self.parameters["values"])
         low, high = _frozen(self.kind, **self.parameters).support()
@@ -222,6 +249,31 @@ class Input:
             if not self.quantity.check(value):
                 what = "" if not self.uncertain else "it reaches " if bounded else "its median is "
                 raise ValueError(f"{what}{to_text(value, self.unit)}; allowed: {self.quantity.allowed}")
+
+
+class OwnUnit:
+    """The annotation of a quantity that the user names: its unit is that of its first number.
+
+    Units that UDUNITS may not know become SI base units (`study.quantity.canonical_unit`).
+    """
+
+    def read(self, raw: object, folder: Path | None = None) -> Input:
+        """Return the input, a constant or a distribution; ValueError when it is neither."""
+        if isinstance(raw, Mapping) and "expression" in raw:
+            raise ValueError("allowed: a constant or a distribution; an expression belongs to the key it is for")
+        first: object = raw
+        if isinstance(raw, Mapping):
+            first = next((raw[name] for name in ("value", "mean", "minimum", "values") if name in raw), None)
+            first = first[0] if isinstance(first, list) and first else first
+            first = f"0 {raw['unit']}" if isinstance(raw.get("unit"), str) else first
+        unit = unit_in(first) if isinstance(first, str) else "1"
+        return Input.read(raw, Quantity(canonical_unit(unit), description="a quantity of the study's own"), folder)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            lambda raw, info: self.read(raw, (info.context or {}).get("folder")),
+            serialization=core_schema.plain_serializer_function_ser_schema(Input.dump),
+        )
 
 
 def _frozen(

@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -21,10 +22,10 @@ _REGISTRY: pint.UnitRegistry = pint.UnitRegistry(non_int_type=Decimal, on_redefi
 _REGISTRY.define("decade = 10 * year")  # pint's own is a logarithmic unit
 
 # A short product of unit names with one-digit exponents, so that no text can make the unit parser work for long.
-_NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"
+NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"
 _ATOM = r"\(*(?:1|%|°?[A-Za-zµμ]{1,20}(?:(?:\^|\*\*)-?[1-9]|[²³])?)\)*"
 _UNIT = rf"{_ATOM}(?:(?:\s*[*/·]\s*|\s+){_ATOM}){{0,7}}"
-_TEXT = re.compile(rf"({_NUMBER})\s*({_UNIT})?", re.ASCII)
+_TEXT = re.compile(rf"({NUMBER})\s*({_UNIT})?", re.ASCII)
 _LONGEST_TEXT = 100
 
 
@@ -61,6 +62,96 @@ def convert(values: list[float], unit: str, canonical: str) -> list[float]:
         raise ValueError(f"{short(unit)} is not a unit")
     factor, offset = _scale(unit, canonical)
     return [float(Decimal(repr(value)) * factor + offset) for value in values]
+
+
+_BASE = {"[mass]": "kg", "[length]": "m", "[time]": "s", "[temperature]": "K", "[substance]": "mol", "[current]": "A"}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a unit measures: dimension, size in SI base units, and for a temperature scale where its zero is, in K."""
+
+    dimension: tuple[tuple[str, Fraction], ...]
+    scale: Decimal
+    offset: Decimal | None = None
+
+    @property
+    def difference(self) -> "Measure":
+        """The same, of a difference."""
+        return Measure(self.dimension, self.scale)
+
+    @property
+    def text(self) -> str:
+        """The dimension in SI base units, such as ``kg*m/s^3/K``."""
+        if self.offset is not None:
+            return "degC"
+        above, below = "*".join(_powers(self.dimension, 1)), "".join(f"/{p}" for p in _powers(self.dimension, -1))
+        return f"{above or '1'}{below}" if self.dimension else "a pure number"
+
+    def __mul__(self, other: "Measure") -> "Measure":
+        powers = dict(self.dimension)
+        for name, power in other.dimension:
+            powers[name] = powers.get(name, Fraction(0)) + power
+        return Measure(tuple(sorted((n, p) for n, p in powers.items() if p)), self.scale * other.scale)
+
+    def __pow__(self, power: Fraction) -> "Measure":
+        scale = self.scale ** (Decimal(power.numerator) / Decimal(power.denominator))
+        return Measure(tuple((name, each * power) for name, each in self.dimension if power), scale)
+
+
+def _powers(dimension: tuple[tuple[str, Fraction], ...], sign: int) -> list[str]:
+    return [
+        _BASE.get(name, name.strip("[]")) + ("" if abs(power) == 1 else f"^{abs(power)}")
+        for name, power in dimension
+        if sign * power > 0
+    ]
+
+
+@lru_cache(maxsize=1024)
+def measure(unit: str) -> Measure:
+    """Return what a unit measures; ValueError when it is none."""
+    try:
+        parsed = _REGISTRY.parse_units("" if unit == "1" else unit)
+        zero, one = (_REGISTRY.Quantity(Decimal(n), parsed).to_base_units().magnitude for n in (0, 1))
+        powers = {str(name): Fraction(str(power)) for name, power in parsed.dimensionality.items()}
+    except Exception as error:  # pint and its parser raise errors of many kinds, some of them not pint's own
+        raise ValueError(f"{short(unit)} is not a unit") from error
+    return Measure(tuple(sorted(powers.items())), one - zero, zero if zero else None)
+
+
+_CF_SYMBOLS = {
+    **{name: name for name in ("m", "s", "h", "d", "K", "W", "J", "Pa", "g", "t", "N", "V", "A", "Hz", "mol", "bar")},
+    **{"min": "min", "l": "L", "a": "yr", "%": "%", "Δ°C": "K", "°C": "degC"},
+}
+_CF_PREFIXES = ("", "k", "M", "G", "T", "m", "c", "µ")
+
+
+def canonical_unit(unit: str) -> str:
+    """Return a unit of the user's own, written as products and quotients of symbols that UDUNITS knows.
+
+    Symbols outside a short list are replaced, all together, by SI base units. ValueError when it is no unit.
+    """
+    if not re.fullmatch(_UNIT, unit):
+        raise ValueError(f"{short(unit)} is not a unit")
+    what = measure(unit)
+    if unit == "1" or (not what.dimension and what.offset is None):
+        return "1"
+    powers: dict[str, Fraction] = {}
+    for name, power in _REGISTRY.parse_units(unit)._units.items():
+        symbol = _REGISTRY.get_symbol(name)
+        known = {p + s: ("u" if p == "µ" else p) + written for s, written in _CF_SYMBOLS.items() for p in _CF_PREFIXES}
+        if symbol not in known:
+            return "degC" if what.offset is not None else what.text
+        powers[known[symbol]] = powers.get(known[symbol], Fraction(0)) + Fraction(str(power))
+    above = [f"{name}^{power}" if power != 1 else name for name, power in powers.items() if power > 0]
+    below = [f"/{name}^{-power}" if power != -1 else f"/{name}" for name, power in powers.items() if power < 0]
+    return ("*".join(above) or "1") + "".join(below)
+
+
+def unit_in(text: str) -> str:
+    """Return the unit that stands after the number of a text; "1" where there is none, or no number."""
+    match = _TEXT.fullmatch(text.strip()) if len(text) <= _LONGEST_TEXT else None
+    return (match[2] if match else None) or "1"
 
 
 def to_text(value: float, unit: str) -> str | float:

@@ -7,8 +7,9 @@ that the spread between them shows how far an estimate can be trusted. Within a 
 - ``latin_hypercube``: Latin hypercubes of 64 rows, one after the other,
 - ``monte_carlo``: independent.
 
-Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS`, with the others by a
-hash of its name. Adding, removing or reordering inputs changes no other. Correlated inputs follow a Gaussian copula.
+Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS` (a hash chooses among
+later ones for names of the user's own), with the others by a hash of its name. Adding, removing or reordering inputs
+changes no other. Correlated inputs follow a Gaussian copula.
 """
 
 import hashlib
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
-from study.config import Study
+from study.config import OWN_DIMENSIONS, Study, own_dimension
+from study.correlation import cholesky
 
 Array = NDArray[np.float64]
 
 MOST_DIMENSIONS = 256  # never to be changed: scrambles are drawn for all of them together
 _BITS = 32
 _STRATA = 64
+_PAGE = 4096  # random rows made together
 
 SOBOL_DIMENSIONS: tuple[str, ...] = (
     # Append only. The first dimensions are the best distributed: those that matter most come first.
@@ -140,6 +143,7 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     "summer_recharge.power",
     "summer_recharge.maximum_inlet_temperature",
 )
+_COLUMNS = {name: column for column, name in enumerate(SOBOL_DIMENSIONS)}
 
 
 def sample_inputs(study: Study, rows: NDArray[np.int64]) -> dict[str, Array]:
@@ -149,11 +153,9 @@ def sample_inputs(study: Study, rows: NDArray[np.int64]) -> dict[str, Array]:
     -------
     By key, in the canonical unit of each, shape (row,).
     """
-    uncertain = list(study.uncertain)
-    u = correlate(study, dict(zip(uncertain, uniforms(study, uncertain, rows).T, strict=True)))
-    return {
-        key: item.quantile(u[key]) if key in u else np.full(len(rows), item.value) for key, item in study.inputs.items()
-    }
+    drawn = list(study.drawn)
+    u = dict(zip(drawn, uniforms(study, drawn, rows).T, strict=True))
+    return study.quantiles(correlate(study, u), len(rows))
 
 
 def uniforms(study: Study, names: Sequence[str], rows: NDArray[np.int64]) -> Array:
@@ -171,7 +173,7 @@ def correlate(study: Study, u: dict[str, Array]) -> dict[str, Array]:
     names, correlation = study.correlation_matrix()
     if not names:
         return u
-    factor = np.linalg.cholesky(correlation)
+    factor = cholesky(correlation)
     normal = np.stack([ndtri(u[name]) for name in names])
     # not a matrix product, whose bits may depend on how many rows there are
     mixed = [sum(factor[i, j] * normal[j] for j in range(i + 1)) for i in range(len(names))]
@@ -191,39 +193,86 @@ def _scrambled_sobol(seed: int, replicate: int) -> tuple[NDArray[np.uint32], NDA
     return sequence._sv, sequence._shift
 
 
+@lru_cache(maxsize=4096)
+def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[np.uint32], np.uint32]:
+    """Direction numbers, (bit,), and digital shift of the dimension of an input that the user names.
+
+    Scrambled as scipy does it (random lower triangular matrix with a unit diagonal, and shift), but one by one, so that
+    a dimension's bits are those of its name.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol parameters"), replicate, _key(name)]))
+    matrix = np.tril(rng.integers(0, 2, (_BITS, _BITS), dtype=np.uint32), -1) + np.eye(_BITS, dtype=np.uint32)
+    place = np.arange(_BITS, dtype=np.uint32)[::-1, None]  # the first bit is the most significant one
+    digits = _directions()[own_dimension(name)] >> place & np.uint32(1)
+    scrambled = ((matrix @ digits & np.uint32(1)) << place).sum(axis=0, dtype=np.uint32)
+    return scrambled, rng.integers(0, 2**_BITS, dtype=np.uint32)
+
+
+@lru_cache(maxsize=1)
+def _directions() -> NDArray[np.uint32]:
+    """Direction numbers of Joe and Kuo (2008), (dimension, bit)."""
+    directions: NDArray[np.uint32] = qmc.Sobol(OWN_DIMENSIONS.stop, scramble=False, bits=_BITS)._sv
+    return directions
+
+
+def _sobol_dimensions(seed: int, replicate: int, names: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Direction numbers, (name, bit), and digital shift, (name,), of some inputs in one replicate."""
+    directions, shift = np.empty((len(names), _BITS), dtype=np.uint32), np.empty(len(names), dtype=np.uint32)
+    for n, name in enumerate(names):
+        if name in _COLUMNS:
+            of_all, shifts = _scrambled_sobol(seed, replicate)
+            directions[n], shift[n] = of_all[_COLUMNS[name]], shifts[_COLUMNS[name]]
+        else:
+            directions[n], shift[n] = _scrambled_dimension(seed, replicate, name)
+    return directions, shift
+
+
 def _sobol(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:
     """Points by the Gray code of their index (Antonov and Saleev 1979): the last as soon as the first."""
-    columns = [SOBOL_DIMENSIONS.index(name) for name in names]
-    u = np.empty((len(index), len(columns)))
+    u = np.empty((len(names), len(index)))
+    gray = index ^ (index >> 1)
     for each in np.unique(replicate):
-        rows = replicate == each
-        directions, shift = _scrambled_sobol(seed, int(each))
-        gray = index[rows] ^ (index[rows] >> 1)
-        point = np.tile(shift[columns], (len(gray), 1))
-        for bit in range(_BITS):
-            point ^= np.where((gray >> bit & 1)[:, None] == 1, directions[columns, bit], np.uint32(0))
-        u[rows] = point * 2.0**-_BITS + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
-    return u
+        rows = np.flatnonzero(replicate == each)
+        directions, shift = _sobol_dimensions(seed, int(each), names)
+        points = np.repeat(shift[:, None], len(rows), axis=1)
+        for first in range(0, int(gray[rows].max(initial=0)).bit_length(), 8):
+            table = np.zeros((len(names), 1), dtype=np.uint32)  # all sums of eight direction numbers
+            for bit in range(first, first + 8):
+                table = np.concatenate([table, table ^ directions[:, bit, None]], axis=1)
+            points ^= np.take(table, gray[rows] >> first & 255, axis=1)
+        u[:, rows] = points * 2.0**-_BITS + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
+    return u.T
 
 
 def _latin_hypercube(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:
-    u = np.empty((len(index), len(names)))
-    for each, cube in sorted(set(zip(replicate.tolist(), (index // _STRATA).tolist(), strict=True))):
-        rows = (replicate == each) & (index // _STRATA == cube)
-        for column, name in enumerate(names):
-            rng = np.random.default_rng(np.random.SeedSequence([seed, _key(name), each, cube]))
-            stratum = rng.permutation(_STRATA)
-            place = rng.random(_STRATA)
-            u[rows, column] = ((stratum + place) / _STRATA)[index[rows] % _STRATA]
-    return np.clip(u, 2.0**-60, 1.0 - 2.0**-53)
+    u = np.empty((len(names), len(index)))
+    of_row = np.stack([replicate, index // _STRATA], axis=1)
+    cubes, cube = np.unique(of_row, axis=0, return_inverse=True)
+    strata, within = np.empty((2, len(cubes), _STRATA))
+    for column, name in enumerate(names):
+        entropy = _words(seed, _key(name), 0, 0)
+        for n, last in enumerate(cubes):
+            entropy[-2:] = last
+            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
+            strata[n] = rng.permutation(_STRATA)
+            within[n] = rng.random(_STRATA)
+        u[column] = ((strata + within) / _STRATA)[cube, index % _STRATA]
+    return np.clip(u, 2.0**-60, 1.0 - 2.0**-53).T
+
+
+def _words(*numbers: int) -> NDArray[np.uint32]:
+    """Numbers as `numpy.random.SeedSequence` divides them itself, but for which it needs most of the time."""
+    words = [number >> place & 0xFFFFFFFF for number in numbers for place in range(0, number.bit_length() or 1, 32)]
+    return np.array(words, dtype=np.uint32)
 
 
 def _monte_carlo(seed: int, names: Sequence[str], rows: NDArray[np.int64]) -> Array:
-    u = np.empty((len(rows), len(names)))
-    first, last = int(rows.min()), int(rows.max())
-    skipped = first // 4 * 4  # Philox makes four words for each step of its counter
+    u = np.empty((len(names), len(rows)))
+    pages, page = np.unique(rows // _PAGE, return_inverse=True)
     for column, name in enumerate(names):
-        generator = np.random.Philox(np.random.SeedSequence([seed, _key(name)])).advance(skipped // 4)
-        words = generator.random_raw(last - skipped + 1)[rows - skipped]
-        u[:, column] = ((words >> np.uint64(12)) + 0.5) * 2.0**-52
-    return u
+        key = np.random.SeedSequence([seed, _key(name)])
+        words = [  # Philox makes four words for each step of its counter
+            np.random.Philox(key).advance(first * _PAGE // 4).random_raw(_PAGE) for first in pages.tolist()
+        ]
+        u[column] = ((np.array(words)[page, rows % _PAGE] >> np.uint64(12)) + 0.5) * 2.0**-52
+    return u.T

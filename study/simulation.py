@@ -377,10 +377,7 @@ def _wells(study: Study, inputs: Inputs, arrays: WellArrays, neighbours: Array) 
 
 def _cells(study: Study) -> NDArray[np.int64]:
     """Cells of each segment, for all rows: shared out where every input has its median, and the flow its least pace."""
-    median = {
-        key: item.quantile(np.array([0.5])) if item.uncertain else np.array([item.value])
-        for key, item in study.inputs.items()
-    }
+    median = study.medians()
     median["well.flow_rate"] = median["well.flow_rate"] * _paces(study, median)[0]
     median = with_fluid(median, study.fluid.medium, np.array([FIRST_GUESS]))
     wanted = np.ceil(transfer_units(median)[0] / UNITS_PER_CELL)
