@@ -62,9 +62,6 @@ MOST_LAYERS = 20
 MOST_PARAMETERS = 100
 _OWN_NAME = r"[a-z][a-z0-9_]{0,39}"
 
-OWN_DIMENSIONS = range(256, 256 + 4096)
-"""Dimensions of the Sobol' sequence (Joe and Kuo 2008) for inputs that the user names."""
-
 
 class Claim(Section):
     """What was promised, to be held against the ensemble."""
@@ -359,12 +356,6 @@ class Study(Document):
                 raise ValueError(f"parameters: {short(name)}: allowed: a-z, 0-9 and _, the first a letter, 40 at most")
             if f"parameters.{name}" not in needed:  # it would be drawn and change nothing: an expression is missing
                 raise ValueError(f"parameters.{name}: no expression has it, so it would change nothing")
-        own: dict[int, str] = {}
-        for name in self.drawn:
-            if self.design != "sobol" or not name.startswith("parameters."):
-                continue
-            if (other := own.setdefault(own_dimension(name), name)) != name:
-                raise ValueError(f"{name} and {other} share a dimension of the Sobol' sequence: rename one of them")
         medians = self.medians() if self.derived else {}
         for key in self.derived:
             item = self.inputs[key]
@@ -409,11 +400,6 @@ class Study(Document):
 def schema_keys() -> list[str]:
     """Return the dotted key of every input that any study can have, in the schema's order, without `parameters`."""
     return list(_walk_keys(Study))
-
-
-def own_dimension(key: str) -> int:
-    """Return the dimension of the Sobol' sequence that an input of the user's own name has."""
-    return OWN_DIMENSIONS[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % len(OWN_DIMENSIONS)]
 
 
 def variable_name(key: str) -> str:

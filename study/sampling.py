@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import qmc
 
-from study.config import OWN_DIMENSIONS, Study, own_dimension
+from study.config import Study
 from study.correlation import cholesky
 
 Array = NDArray[np.float64]
 
 MOST_DIMENSIONS = 256  # never to be changed: scrambles are drawn for all of them together
+OWN_DIMENSIONS = range(MOST_DIMENSIONS, MOST_DIMENSIONS + 4096)
+"""Dimensions (Joe and Kuo 2008) for inputs that the user names: none in common with the schema's inputs."""
 _BITS = 32
 _STRATA = 64
 _PAGE = 4096  # random rows made together
@@ -193,6 +195,15 @@ def _scrambled_sobol(seed: int, replicate: int) -> tuple[NDArray[np.uint32], NDA
     return sequence._sv, sequence._shift
 
 
+def own_dimension(name: str, replicate: int) -> int:
+    """Return the dimension of the Sobol' sequence that an input of the user's own name has in a replicate.
+
+    Some pairs of so many dimensions fill the square badly until there are very many points. Another dimension in each
+    replicate keeps such a pair from being the same in all of them.
+    """
+    return OWN_DIMENSIONS[_key(f"{name} {replicate}") % len(OWN_DIMENSIONS)]
+
+
 @lru_cache(maxsize=4096)
 def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[np.uint32], np.uint32]:
     """Direction numbers, (bit,), and digital shift of the dimension of an input that the user names.
@@ -203,7 +214,7 @@ def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[
     rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol parameters"), replicate, _key(name)]))
     matrix = np.tril(rng.integers(0, 2, (_BITS, _BITS), dtype=np.uint32), -1) + np.eye(_BITS, dtype=np.uint32)
     place = np.arange(_BITS, dtype=np.uint32)[::-1, None]  # the first bit is the most significant one
-    digits = _directions()[own_dimension(name)] >> place & np.uint32(1)
+    digits = _directions()[own_dimension(name, replicate)] >> place & np.uint32(1)
     scrambled = ((matrix @ digits & np.uint32(1)) << place).sum(axis=0, dtype=np.uint32)
     return scrambled, rng.integers(0, 2**_BITS, dtype=np.uint32)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.config import Study, load_study, own_dimension
+from study.config import Study, load_study
 from study.errors import ConfigError
 from study.expression import Expression, check_syntax, keys_of
 from study.quantity import Quantity, canonical_unit, measure
@@ -290,22 +290,3 @@ def test_units_of_the_users_own_become_such_as_udunits_knows(unit: str, expected
     assert canonical_unit(unit) == expected == canonical_unit(expected)
     assert Quantity(expected).cf_unit == cf_unit
     assert measure(unit).dimension == measure(expected).dimension
-
-
-def test_names_that_share_a_dimension_are_refused() -> None:
-    seen: dict[int, str] = {}
-    for n in range(4096):
-        name = f"a{n}"
-        other = seen.setdefault(own_dimension(f"parameters.{name}"), name)
-        if other != name:
-            break
-    both = {
-        "parameters": {name: "0 m", other: "0 m"},
-        "winter_load": {"expression": f"1 + parameters.{name} / (1 m + parameters.{other})"},
-    }
-    variant(SMOKE, both)  # constants are not drawn
-    spread = {"distribution": "uniform", "minimum": "0 m", "maximum": "1 m"}
-    both["parameters"] = {name: spread, other: spread}
-    assert f"parameters.{name}" in refusal(both)
-    assert "rename one of them" in refusal(both)
-    variant(SMOKE, {**both, "design": "monte_carlo"})

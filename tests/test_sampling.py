@@ -5,11 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import qmc
 
 from study.config import Study, load_study, schema_keys
-from study.sampling import MOST_DIMENSIONS, SOBOL_DIMENSIONS, correlate, sample_inputs, uniforms
+from study.sampling import (
+    MOST_DIMENSIONS,
+    OWN_DIMENSIONS,
+    SOBOL_DIMENSIONS,
+    correlate,
+    own_dimension,
+    sample_inputs,
+    uniforms,
+)
 from tests.conftest import variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -232,3 +242,95 @@ def test_means_converge_faster_with_sobol_points_than_at_random() -> None:
     assert np.abs(errors["sobol"]).max() < 0.2
     assert np.std(errors["monte_carlo"]) > 0.5
     assert np.abs(errors["monte_carlo"]).max() < 4
+
+
+OWN = [f"parameters.p{n}" for n in range(12)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from([*NAMES, *OWN]), unique=True, min_size=1, max_size=8),
+    st.lists(st.sampled_from([*NAMES, *OWN]), unique=True, min_size=1, max_size=8),
+    st.lists(st.integers(0, 10_000), min_size=1, max_size=20),
+    st.sampled_from(DESIGNS),
+)
+def test_a_point_is_that_of_its_name_and_row(some: list[str], more: list[str], rows: list[int], design: str) -> None:
+    study = variant(SHENYANG, {"design": design})
+    both = [*more, *(name for name in some if name not in more)]
+    whole = dict(zip(both, uniforms(study, both, np.array([*rows, 5, 77_777])).T, strict=True))
+    alone = dict(zip(some, uniforms(study, some, np.array(rows)).T, strict=True))
+    assert_same_bits(alone, {name: values[:-2] for name, values in whole.items()})
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(["a", "b", "c", "d"]), st.integers(1, 4), st.sampled_from(DESIGNS))
+def test_parameters_can_be_added_removed_and_reordered(names: list[str], number: int, design: str) -> None:
+    def with_parameters(names: list[str]) -> dict[str, np.ndarray]:
+        spread = {"distribution": "uniform", "minimum": "0 m", "maximum": "1 m"}
+        load = {"expression": f"1 + 0.1 * ({' + '.join(f'parameters.{name}' for name in sorted(names))}) / 1 m"}
+        changes = {"parameters": dict.fromkeys(names, spread), "winter_load": load, "design": design}
+        return sample_inputs(variant(SHENYANG, changes), np.arange(70))
+
+    every, some = with_parameters(["a", "b", "c", "d"]), with_parameters(names[:number])
+    some.pop("winter_load")
+    assert_same_bits(some, every)
+    without = sample_inputs(variant(SHENYANG, {"design": design, "winter_load": 1}), np.arange(70))
+    without.pop("winter_load")
+    assert_same_bits(without, every)
+
+
+@pytest.mark.parametrize("replicates", [2, 3, 16])
+def test_every_prefix_of_the_design_is_balanced(replicates: int) -> None:
+    """Row i is of replicate i mod R; the first 2^m of each are spread evenly, in own dimensions as in the others."""
+    study = variant(SHENYANG, {"replicates": replicates})
+    names = [*NAMES, *OWN]
+    u = uniforms(study, names, np.arange(2**7 * replicates))
+    for rows in range(1, len(u) + 1):
+        sizes = [len(range(replicate, rows, replicates)) for replicate in range(replicates)]
+        assert max(sizes) - min(sizes) <= 1
+    for power in range(8):
+        prefix = u[: 2**power * replicates]
+        for replicate in range(replicates):
+            cells = np.sort(np.floor(prefix[replicate::replicates] * 2**power), axis=0)
+            np.testing.assert_array_equal(cells, np.tile(np.arange(2**power)[:, None], (1, len(names))))
+
+
+def test_own_dimensions_have_scrambled_points_of_their_own() -> None:
+    """A digit of the scrambled point is a sum of the unscrambled point's digits up to it, its own among them."""
+    name = OWN[0]
+    assert OWN_DIMENSIONS.start == MOST_DIMENSIONS  # no generator matrix in common with the schema's inputs
+    n = 2**10
+    every = qmc.Sobol(OWN_DIMENSIONS.stop, scramble=False, bits=32).random(n)
+    u = uniforms(SHENYANG, [name], np.arange(n * 16))[:, 0]
+    of_replicates = []
+    for replicate in range(16):
+        assert own_dimension(name, replicate) in OWN_DIMENSIONS
+        plain = every[:, own_dimension(name, replicate)]
+        before, after = (
+            (np.floor(x * 2**32).astype(np.uint64)[:, None] >> np.arange(31, 21, -1, dtype=np.uint64)) & np.uint64(1)
+            for x in (plain, u[replicate::16])
+        )
+        change = after ^ after[0]  # without the shift
+        for digit in range(10):
+            first = np.unique(before[:, :digit], axis=0, return_inverse=True)[1]
+            for group in np.unique(first)[:8]:
+                inside = first.ravel() == group
+                flipped = change[inside, digit] ^ before[inside, digit]
+                assert (flipped == flipped[0]).all()
+        of_replicates.append(after)
+    assert len({each.tobytes() for each in of_replicates}) == 16
+    assert abs(np.mean([each[0].mean() for each in of_replicates]) - 0.5) < 4 * 0.5 / np.sqrt(160)
+
+
+def test_own_dimensions_go_well_with_the_others() -> None:
+    """No parameter goes along with another input, and for most pairs means of products are nearer than at random."""
+    study = SHENYANG
+    names = [*NAMES, *(f"parameters.q{n}" for n in range(40))]
+    n, replicates = 256, study.replicates
+    u = uniforms(study, names, np.arange(n * replicates)).reshape(n, replicates, len(names)) - 0.5
+    products = np.einsum("nri,nrj->rij", u, u) / n
+    gain = (products**2).mean(axis=0) * 144 * n  # over that of random points
+    own = gain[: len(NAMES), len(NAMES) :]
+    assert np.median(own) < 0.5
+    assert own.mean() < 2.0  # the mean over all pairs is that of random points, about 1: no pair stands out
+    assert own.max() < n / 8  # two inputs that were one and the same would have n
