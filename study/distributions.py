@@ -189,7 +189,8 @@ class Input:
     def value(self) -> float:
         """The constant; ValueError for a distribution or an expression."""
         if self.uncertain:
-            raise ValueError(f"a constant is needed, got {self.text!r}")
+            what = f"a {self.kind} distribution" if self.drawn else "an expression"
+            raise ValueError(f"a constant is needed, got {what}")
         return float(self.parameters["value"])
 
     @property
