@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from study.config import Study
     from study.engine import Progress
+    from study.summary import Over
 
 WIDTH = 116
 _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 10.0, 0.5
@@ -137,14 +138,25 @@ def check(config: Path, no_pilot: bool) -> None:
 @commands.command()
 @click.argument("store")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-def summary(store: str, as_json: bool) -> None:
+@click.option(
+    "--over",
+    type=click.Choice(["both", "samples", "winters"]),
+    default="both",
+    show_default=True,
+    help="What to tell: what we do not know (samples), chance (winters), or both together.",
+)
+@click.option(
+    "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
+)
+def summary(store: str, as_json: bool, over: "Over", most_failed: str) -> None:
     """Print the distributions of the ensemble STORE, with confidence intervals."""
     from study.ensemble import open_ensemble, reading
     from study.storage import Storage
 
+    most = _share("--most-failed", most_failed)
     dataset = open_ensemble(store)
     with reading(Storage.at(store)):
-        _print_summary(dataset, as_json=as_json)
+        _print_summary(dataset, as_json=as_json, over=over, most_failed=most)
 
 
 @commands.command()
@@ -348,15 +360,30 @@ def _warn(study: "Study", say: Console) -> None:
         say.print(f"warning: {text}")
 
 
-def _print_summary(dataset: "xr.Dataset", *, as_json: bool) -> None:
+def _share(option: str, text: str) -> float:
+    """A share given as such, or in percent."""
+    number = text.strip()
+    try:
+        share = float(number.removesuffix("%")) / (100.0 if number.endswith("%") else 1.0)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise click.BadParameter(f"{text!r}: allowed: 0 to 1, or 0% to 100%", param_hint=option)
+    return share
+
+
+def _print_summary(
+    dataset: "xr.Dataset", *, as_json: bool, over: "Over" = "both", most_failed: float | None = None
+) -> None:
+    from study.statistics import MOST_FAILED
     from study.summary import print_table, summarise, to_json
 
     try:
-        lines = summarise(dataset)
+        lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
     except ValueError as error:
         raise RunError(str(error)) from error
     if as_json:
-        click.echo(to_json(dataset, lines))
+        click.echo(to_json(dataset, lines, over=over))
     else:
         print_table(dataset, lines, Console(width=WIDTH, highlight=False, markup=False))
 

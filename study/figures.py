@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from study.statistics import Array, Estimate, mean, probability
+from study.intervals import Array
+from study.statistics import exceedance, mean, probability
 from study.summary import RETURN_PERIOD
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
@@ -76,13 +77,13 @@ def probability_of_frequency(dataset: xr.Dataset, axes: Axes, variable: str = "u
     line is their mean with its 95 % interval: both together, what to expect of a winter.
     """
     good = _good(dataset)
-    values, replicate = good[variable].transpose("sample", "winter").values, good["replicate"].values
+    values = good[variable].transpose("sample", "winter").values
     rarest = 100 / max(3 * values.shape[1], 75)
     levels = np.linspace(0.0, float(np.quantile(values, 1 - rarest / 100)) or 1.0, 201)
     frequency = 100 * np.array([(values > level).mean(axis=1) for level in levels])
     _bands(axes, levels, frequency, "samples")
     axes.plot(levels, np.median(frequency, axis=1), color=BLUE, label="median sample")
-    value, low, high = _ends([probability(values > level, replicate) for level in levels])
+    value, low, high = _ends(exceedance(good[variable], levels, over=("sample", "winter")))
     axes.fill_between(levels, 100 * low, 100 * high, color=ORANGE, alpha=0.35, lw=0)
     axes.plot(levels, 100 * value, color=ORANGE, linestyle="--", label="all samples, 95 % interval")
     axes.axhline(100 / RETURN_PERIOD, color=GREY, linestyle=":")
@@ -117,15 +118,16 @@ def reliability_by_winter(
     """
     good = _good(dataset)
     hours, winters = good["unmet_hours"].transpose("sample", "winter").values, good["winter"].values
-    replicate = good["replicate"].values
     values = 100.0 * (hours > 0) if measure == "shortfall" else hours
     spells = np.array_split(np.arange(len(winters)), max(1, round(len(winters) / 10)))
     borders = np.array([(winters[spell[0]] - 0.5, winters[spell[-1]] + 0.5) for spell in spells]).ravel()
     means = np.repeat([values[:, spell].mean(axis=1) for spell in spells], 2, axis=0)
     _bands(axes, borders, means, "samples")
     axes.plot(borders, np.median(means, axis=1), color=BLUE, label="median sample")
-    estimates = [probability(h > 0, replicate) if measure == "shortfall" else mean(h, replicate) for h in hours.T]
-    value, low, high = (100.0 if measure == "shortfall" else 1.0) * _ends(estimates)
+    if measure == "shortfall":
+        value, low, high = 100.0 * _ends(probability(good["unmet_hours"] > 0))
+    else:
+        value, low, high = _ends(mean(good["unmet_hours"]))
     axes.vlines(winters, low, high, color=ORANGE, lw=2)
     axes.plot(winters, value, "o", ms=4, color=ORANGE, label="all samples, 95 % interval")
     axes.set_xlabel("winter of life")
@@ -187,7 +189,7 @@ def temperature_along_well(dataset: xr.Dataset, axes: Axes) -> Axes:
 
 
 def _good(dataset: xr.Dataset) -> xr.Dataset:
-    return dataset.isel(sample=np.flatnonzero(dataset["status"].values == 0))
+    return dataset.set_coords("replicate").isel(sample=np.flatnonzero(dataset["status"].values == 0))
 
 
 def _bands(axes: Axes, x: Array, values: Sequence[Array] | Array, of: str) -> None:
@@ -198,9 +200,9 @@ def _bands(axes: Axes, x: Array, values: Sequence[Array] | Array, of: str) -> No
         axes.fill_between(x, edges[0], edges[1], color=BLUE, alpha=alpha, lw=0, label=label)
 
 
-def _ends(estimates: list[Estimate]) -> Array:
+def _ends(found: xr.Dataset) -> Array:
     """Values and the two ends of their intervals, the value itself where there is none; (3, estimate)."""
-    value, low, high = np.array([(each.value, each.low, each.high) for each in estimates]).T
+    value, low, high = (found[name].values for name in ("value", "low", "high"))
     return np.array([value, np.where(np.isnan(low), value, low), np.where(np.isnan(high), value, high)])
 
 

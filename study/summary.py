@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from study.statistics import Estimate, mean, probability, quantile, ratio, variance_share
+from study import statistics
+from study.errors import EnsembleError
+from study.statistics import MOST_FAILED, Estimate, Limits, estimate, usable
+from study.variables import STATUS_MEANINGS
+from study.winters import Days
+
+Over = Literal["both", "samples", "winters"]
 
 RETURN_PERIOD = 50
 """Winters of which one is worse than the return level."""
@@ -44,46 +50,88 @@ class Line:
 
 @dataclass(frozen=True)
 class _Winters:
-    """Samples that ended well, their study, and estimates from them."""
+    """Samples, their study, and estimates from those that ended well."""
 
     dataset: xr.Dataset
     study: dict[str, Any]
+    most_failed: float
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"design": self.study["design"], "most_failed": self.most_failed}
 
     @property
     def count(self) -> int:
         return self.dataset.sizes["winter"]
 
-    @property
-    def replicate(self) -> Any:
-        return self.dataset["replicate"].values
+    def values(self, name: str) -> xr.DataArray:
+        return self.dataset[name].load()
 
-    def values(self, name: str) -> Any:
-        return self.dataset[name].transpose("sample", ...).values
+    def good(self, data: xr.DataArray) -> Any:
+        """What the samples that ended well gave, (sample, ...)."""
+        return data.transpose("sample", ...).values[~self.dataset["failed"].values]
 
-    def chance(self, event: Any) -> Estimate:
-        return probability(event, self.replicate, monte_carlo=self.study["design"] == "monte_carlo")
+    def chance(self, event: xr.DataArray) -> Estimate:
+        return estimate(statistics.probability(event, over=event.dims, **self._how))
 
-    def mean(self, data: Any) -> Estimate:
-        return mean(data, self.replicate)
+    def mean(self, data: xr.DataArray, limits: Limits = (None, None)) -> Estimate:
+        return estimate(statistics.mean(data, over=data.dims, limits=limits, **self._how))
 
-    def quantile(self, data: Any, share: float) -> Estimate:
-        return quantile(data, self.replicate, share)
+    def mean_of(self, name: str) -> Estimate:
+        return self.mean(self.values(name), self.limits(name))
+
+    def limits(self, name: str) -> Limits:
+        """Lowest and highest that an output can be."""
+        if name in _SHARES:
+            return (0.0, 1.0)
+        if name in _HOURS and "season" in self.study:
+            return (0.0, 24.0 * Days.model_validate(self.study["season"]).days)
+        return (0.0, None) if name in (*_HOURS, *_NOT_NEGATIVE) else (None, None)
+
+    def quantile(self, data: xr.DataArray, share: float) -> Estimate:
+        return estimate(statistics.quantile(data, share, over=data.dims, **self._how))
+
+    def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray) -> Estimate:
+        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self._how))
+
+    def variance_share(self, data: xr.DataArray) -> Estimate:
+        return estimate(statistics.variance_share(data, **self._how))
 
 
-def summarise(dataset: xr.Dataset) -> list[Line]:
-    """Every line of the answer, from the samples that ended well.
+_SHARES = ("heating_reliability", "peak_heating_share")
+_HOURS = ("unmet_hours", "longest_shortfall", "cold_hours", "outage_hours", "inlet_limit_hours")
+_NOT_NEGATIVE = ("heat_unmet", "shortfalls", "worst_shortfall", "cold_degree_hours")
+
+
+def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = MOST_FAILED) -> list[Line]:
+    """Every line of the answer.
+
+    Parameters
+    ----------
+    over
+        ``both``, what we do not know and chance together; ``samples``, what we do not know: how the samples differ in
+        what each expects of a winter; or ``winters``, chance: how the winters of one sample differ, on average.
+    most_failed
+        Largest share of samples that may have failed.
 
     Raises
     ------
     ValueError
-        When there are none.
+        When no sample ended well.
+    EnsembleError
+        When too many failed.
     """
-    good = dataset.isel(sample=np.flatnonzero(dataset["status"].values == 0)).load()
     if dataset.sizes["sample"] == 0:
         raise ValueError("no sample is done yet, so there is nothing to say")
-    if good.sizes["sample"] == 0:
+    if (dataset["status"] != 0).all():
         raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
-    winters = _Winters(good, json.loads(dataset.attrs["study"]))
+    try:
+        samples = usable(dataset, most_failed)
+    except EnsembleError as error:
+        raise EnsembleError(f"{error}{_why(dataset)}; --most-failed allows more") from None
+    winters = _Winters(samples, json.loads(dataset.attrs["study"]), most_failed)
+    if over != "both":
+        return list(_one_kind(winters, over))
     parts = (
         _carbon,
         _claim,
@@ -99,6 +147,45 @@ def summarise(dataset: xr.Dataset) -> list[Line]:
     return [line for part in parts for line in part(winters)]
 
 
+def _one_kind(winters: _Winters, over: Over) -> Iterator[Line]:
+    """What we do not know, or chance, alone."""
+    within = over == "winters"
+    kind = (
+        "Winters of one sample (chance), averaged over samples"
+        if within
+        else "Samples (not known), means of their winters"
+    )
+    for name, words, units in (
+        ("carbon_reduction", "carbon reduction per winter", "t CO2"),
+        ("unmet_hours", "hours short per winter", "h"),
+        ("heat_unmet", "unmet heat per winter", "MWh"),
+        ("worst_shortfall", WORST_SHORTFALL, "MW"),
+        ("heating_reliability", "delivered over demanded heat", "%"),
+        ("indoor_temperature_min", "lowest indoor temperature", "°C"),
+    ):
+        data = winters.values(name)
+        section = f"{kind}: {words}"
+        yield Line(f"{name}_mean", section, "mean", units, winters.mean_of(name))
+        for percent in (5, 50, 95):
+            if within:
+                each = data.quantile(percent / 100, "winter").drop_vars("quantile")
+                found = winters.mean(each, winters.limits(name))
+            else:
+                found = winters.quantile(data.mean("winter"), percent / 100)
+            yield Line(f"{name}_p{percent:02}", section, _quantile_words(percent), units, found)
+    events = [("short", "a shortfall", winters.values("unmet_hours") > 0)]
+    if "claim" in winters.study:
+        claim = float(winters.study["claim"]["carbon_reduction"].split()[0])
+        events.append(("claim", f"{claim:,.0f} t CO2 or more", winters.values("carbon_reduction") >= claim))
+    for key, words, event in events:
+        section = f"Winters with {words}"
+        yield Line(f"p_{key}_mean", section, "mean share", "%", winters.chance(event))
+        if not within:
+            for percent in (5, 50, 95):
+                found = winters.quantile(event.mean("winter"), percent / 100)
+                yield Line(f"p_{key}_p{percent:02}", section, f"share, {_quantile_words(percent)}", "%", found)
+
+
 def _carbon(winters: _Winters) -> Iterator[Line]:
     carbon = winters.values("carbon_reduction")
     for key, section, data, shown in (
@@ -106,7 +193,7 @@ def _carbon(winters: _Winters) -> Iterator[Line]:
         (
             "carbon_reduction_life",
             f"Carbon reduction over the life ({winters.count} winters)",
-            carbon.sum(axis=1),
+            carbon.sum("winter"),
             False,
         ),
     ):
@@ -128,9 +215,11 @@ def _claim(winters: _Winters) -> Iterator[Line]:
         ("claim_grid_electricity", ", with the grid's electricity", grid),
         ("claim_green_electricity", ", with carbon-free electricity", free),
     )
-    same = {key: words for key, words, data in others if np.allclose(data, carbon)}  # accounts that are the study's own
+    same = {
+        key: words for key, words, data in others if np.allclose(winters.good(data), winters.good(carbon))
+    }  # accounts that are the study's own
     for key, words, data in (("claim", next(iter(same.values()), ""), carbon), *others):
-        average, every = winters.chance(data.mean(axis=1) >= claim), winters.chance((data >= claim).all(axis=1))
+        average, every = winters.chance(data.mean("winter") >= claim), winters.chance((data >= claim).all("winter"))
         shown = key not in same
         yield Line(f"p_{key}_average_winter", section, f"on average over the life{words}", "%", average, shown)
         yield Line(f"p_{key}_every_winter", section, f"in every winter{words}", "%", every, key == "claim")
@@ -140,7 +229,7 @@ def _reliability(winters: _Winters) -> Iterator[Line]:
     """Means over what is not known and over chance together."""
     section = "Heating reliability of a winter, all samples and winters"
     hours, reliability = winters.values("unmet_hours"), winters.values("heating_reliability")
-    none, never = winters.chance(hours == 0), winters.chance((hours == 0).all(axis=1))
+    none, never = winters.chance(hours == 0), winters.chance((hours == 0).all("winter"))
     words = "winters without an hour short by a millionth of the demand"
     yield Line("p_winter_without_unmet_hour", section, words, "%", none)
     words = f"lives of {winters.count} winters without an hour short"
@@ -155,11 +244,11 @@ def _reliability(winters: _Winters) -> Iterator[Line]:
         ("cold_hours", "hours colder indoors than comfort and schedule ask", "h", True),
         ("cold_degree_hours", COLD_DEGREE_HOURS, "K h", True),
     ):
-        yield Line(f"{name}_mean", section, words, units, winters.mean(winters.values(name)), shown)
+        yield Line(f"{name}_mean", section, words, units, winters.mean_of(name), shown)
     worst = winters.quantile(reliability, 0.05)
     words = "delivered over demanded heat, worst 5 % of winters"
     yield Line("heating_reliability_p05", section, words, "%", worst, shown=False)
-    duration = ratio(hours, winters.values("shortfalls"), winters.replicate)
+    duration = winters.ratio(hours, winters.values("shortfalls"))
     yield Line("shortfall_duration_mean", section, "duration of a shortfall", "h", duration, shown=False)
 
 
@@ -188,7 +277,7 @@ def _worst_winter(winters: _Winters) -> Iterator[Line]:
         ("worst_shortfall", WORST_SHORTFALL, "MW", False),
         ("longest_shortfall", LONGEST_SHORTFALL, "h", False),
     ):
-        worst = winters.values(name).max(axis=1)
+        worst = winters.values(name).max("winter")
         for percent in (5, 50, 95):
             yield Line(
                 f"worst_winter_{name}_p{percent:02}",
@@ -198,7 +287,7 @@ def _worst_winter(winters: _Winters) -> Iterator[Line]:
                 winters.quantile(worst, percent / 100),
                 shown and percent != 5,
             )
-    coldest = winters.values("indoor_temperature_min").min(axis=1)
+    coldest = winters.values("indoor_temperature_min").min("winter")
     for percent in (95, 50, 5):
         yield Line(
             f"indoor_temperature_min_p{percent:02}",
@@ -214,7 +303,7 @@ def _not_known(winters: _Winters) -> Iterator[Line]:
     """What differs between samples once each one's winters are averaged: the probability of frequency."""
     section = "Spread between samples (not known), means of their winters"
     hours, unmet = winters.values("unmet_hours"), winters.values("heat_unmet")
-    level = np.quantile(unmet, 1.0 - 1.0 / RETURN_PERIOD)
+    level = np.quantile(winters.good(unmet), 1.0 - 1.0 / RETURN_PERIOD)
     for key, words, units, data, shown in (
         ("short_winters", "winters with a shortfall", "%", hours > 0, True),
         ("unmet_hours_expected", "loss-of-load expectation", "h", hours, True),
@@ -228,13 +317,13 @@ def _not_known(winters: _Winters) -> Iterator[Line]:
         ),
     ):
         for percent in (5, 50, 95):
-            found = winters.quantile(data.mean(axis=1), percent / 100)
+            found = winters.quantile(data.mean("winter"), percent / 100)
             yield Line(f"{key}_p{percent:02}", section, f"{words}, {_quantile_words(percent)}", units, found, shown)
-    often = winters.chance((hours > 0).mean(axis=1) > 0.1)
+    often = winters.chance((hours > 0).mean("winter") > 0.1)
     words = "samples with more than one winter in ten short of heat"
     yield Line("p_more_than_one_winter_in_ten_short", section, words, "%", often)
     words = "share of the variance of hours short that is not chance"
-    yield Line("unmet_hours_variance_share", section, words, "%", variance_share(hours, winters.replicate))
+    yield Line("unmet_hours_variance_share", section, words, "%", winters.variance_share(hours))
 
 
 def _quantile_words(percent: int) -> str:
@@ -248,11 +337,12 @@ def _plant(winters: _Winters) -> Iterator[Line]:
         ("inlet_limit_hours", "hours at the lowest inlet temperature allowed", "h"),
         ("peak_heating_share", "peak and reserve heating over delivered heat", "%"),
     ):
-        yield Line(f"{name}_mean", section, words, units, winters.mean(winters.values(name)))
+        yield Line(f"{name}_mean", section, words, units, winters.mean_of(name))
     section = "Installed capacity without the largest unit, wells ignored"
     left = winters.values("largest_unit_out_share")
-    same = float(np.ptp(left)) < 1e-9 * float(left[0])  # sizes that are shares: nothing is left to sampling
-    share = Estimate(*[float(left[0])] * 3) if same else winters.mean(left)
+    first, *_ = there = winters.good(left)
+    same = float(np.ptp(there)) < 1e-9 * float(first)  # sizes that are shares: nothing is left to sampling
+    share = Estimate(float(first), float(first), float(first)) if same else winters.mean(left)
     yield Line("largest_unit_out_share_mean", section, "over the design load, mean of samples", "%", share)
     words = f"{100 * LARGEST_UNIT_OUT:.0f} % of the design load or more (assumed rule)"
     yield Line("p_largest_unit_out_rule", section, words, "%", winters.chance(left >= LARGEST_UNIT_OUT))
@@ -263,10 +353,17 @@ def _by_winter(winters: _Winters) -> Iterator[Line]:
     section = "Chance of a shortfall by winter of life"
     hours = winters.values("unmet_hours")
     for winter in sorted({*(w for w in WINTERS_OF_LIFE if w < winters.count), winters.count}):
-        data = hours[:, winter - 1]
+        data = hours.isel(winter=winter - 1)
         yield Line(f"p_shortfall_winter_{winter}", section, f"winter {winter}", "%", winters.chance(data > 0))
         words = f"loss-of-load expectation, winter {winter}"
-        yield Line(f"unmet_hours_winter_{winter}", section, words, "h", winters.mean(data), shown=False)
+        yield Line(
+            f"unmet_hours_winter_{winter}",
+            section,
+            words,
+            "h",
+            winters.mean(data, winters.limits("unmet_hours")),
+            shown=False,
+        )
 
 
 def _ground(winters: _Winters) -> Iterator[Line]:
@@ -275,14 +372,14 @@ def _ground(winters: _Winters) -> Iterator[Line]:
         ("thermal_interference", "ground colder because of the neighbouring wells", True),
         ("coldest_well_penalty", "at the coldest well colder than at the mean", False),
     ):
-        yield Line(name, section, words, "K", winters.mean(winters.values(name)[:, -1]), shown)
+        yield Line(name, section, words, "K", winters.mean(winters.values(name).isel(winter=-1)), shown)
 
 
 def _change(winters: _Winters) -> Iterator[Line]:
     if winters.count == 1:
         return
     section = f"Winter {winters.count} less winter 1"
-    grid = winters.values("grid_emission_factor").mean(axis=0)
+    grid = winters.good(winters.values("grid_emission_factor")).mean(axis=0)
     why = " (the grid's factor falls)" if grid[-1] < grid[0] else ""
     for name, words, units, shown in (
         ("carbon_reduction", f"carbon reduction{why}", "t CO2", True),
@@ -293,7 +390,9 @@ def _change(winters: _Winters) -> Iterator[Line]:
         ("inlet_temperature_min", "lowest temperature of the water into the wells", "K", False),
     ):
         data = winters.values(name)
-        yield Line(f"change_{name}", section, words, units, winters.mean(data[:, -1] - data[:, 0]), shown)
+        yield Line(
+            f"change_{name}", section, words, units, winters.mean(data.isel(winter=-1) - data.isel(winter=0)), shown
+        )
 
 
 def _why(dataset: xr.Dataset) -> str:
@@ -305,24 +404,40 @@ def _why(dataset: xr.Dataset) -> str:
     return f"; sample {first['sample'].item()}, the first of {len(failed):,} that failed: {first['reason'].item()}"
 
 
-def to_json(dataset: xr.Dataset, lines: list[Line]) -> str:
-    """The answer for a program: counts, and by key words, units, value, 95 % interval (null where there is none)."""
-    answer: dict[str, Any] = {**_counts(dataset), "confidence": 0.95}
+def to_json(dataset: xr.Dataset, lines: list[Line], *, over: Over = "both") -> str:
+    """The answer for a program: counts, and by key words, units, value and 95 % interval (null where there is none).
+
+    `lowest` and `highest` bound the value wherever the failed samples would have been (null where nothing does), and
+    `remark` says in words why there is no interval, or a wider one.
+    """
+    answer: dict[str, Any] = {**_counts(dataset), "over": over, "confidence": statistics.CONFIDENCE}
     for line in lines:
         pure = line.units.startswith("%") or not line.units
-        numbers = {k: v if np.isfinite(v) else None for k, v in asdict(line.estimate).items()}
+        numbers = {
+            name: value if isinstance(value, str) else value if np.isfinite(value) else None
+            for name, value in asdict(line.estimate).items()
+        }
         answer[line.key] = {"words": f"{line.section}: {line.words}", "units": "1" if pure else line.units, **numbers}
     return json.dumps(answer, indent=1, ensure_ascii=False)
 
 
 def _counts(dataset: xr.Dataset) -> dict[str, Any]:
     study = json.loads(dataset.attrs["study"])
-    failed = int((dataset["status"] != 0).sum())
+    status, number = np.unique(dataset["status"].values, return_counts=True)
+    meanings = STATUS_MEANINGS.split()
+    by_status = {
+        meanings[kind] if 0 <= kind < len(meanings) else f"status {kind}": int(count)
+        for kind, count in zip(status.tolist(), number.tolist(), strict=True)
+        if kind != 0
+    }
+    failed = sum(by_status.values())
     return {
         "study": study["name"],
         "samples": dataset.sizes["sample"],
         "samples_of_study": study["samples"],
         "failed": failed,
+        "failed_share": failed / max(dataset.sizes["sample"], 1),
+        "failed_by_status": by_status,
         "winters": dataset.sizes["winter"],
     }
 
@@ -336,16 +451,27 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
     table.add_column("95 % interval", justify="right", width=28)
     table.add_column("", width=8)
     shown = [line for line in lines if line.shown]
+    notes = list(dict.fromkeys(line.estimate.remark for line in shown if line.estimate.remark))
     for section in dict.fromkeys(line.section for line in shown):
         table.add_row()
         table.add_row(Text(section, style="bold"))
         for line in (line for line in shown if line.section == section):
-            table.add_row(f"  {line.words}", *_formatted(line), line.units)
+            value, interval = _formatted(line)
+            note = f" [{notes.index(line.estimate.remark) + 1}]" if line.estimate.remark else ""
+            table.add_row(f"  {line.words}", value, Text(interval + note), line.units)
+            lowest, highest = line.estimate.lowest, line.estimate.highest
+            if counts["failed"] and lowest < highest:
+                bounds = Line("", "", "", line.units, Estimate(line.estimate.value, lowest, highest))
+                table.add_row("    wherever the failed samples lie", "", _formatted(bounds)[1], line.units)
     text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
-        text += f"; {counts['failed']:,} of the samples failed and are left out{_why(dataset)}"
+        kinds = ", ".join(f"{number:,} {kind.replace('_', ' ')}" for kind, number in counts["failed_by_status"].items())
+        share = f"{100 * counts['failed_share']:.2g} %"
+        text += f"; {counts['failed']:,} of the samples failed, {share} ({kinds}){_why(dataset)}"
     console.print(text)
     console.print(table)
+    for number, note in enumerate(notes, start=1):
+        console.print(f"[{number}] {note}", markup=False)
     console.print("Intervals are sampling error alone: they say nothing of whether the study's assumptions are right.")
 
 

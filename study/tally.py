@@ -7,7 +7,7 @@ runs may show other ones (Karnin, Lang and Liberty 2016, FOCS 57:71). So nothing
 from here, and a tally is for the screen: what a study says for good is `study.summary`. A tally is never read from a
 file: the sketches' library may crash on bytes that are not its own.
 
-Means and probabilities have the intervals of `study.statistics`.
+Means and probabilities have the intervals of `study.intervals`.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,8 @@ from datasketches import kll_floats_sketch
 from numpy.typing import NDArray
 from scipy import stats
 
-from study import statistics
 from study.config import Study
-from study.statistics import CONFIDENCE, FEWEST_ROWS, Estimate
+from study.intervals import CONFIDENCE, Estimate, of_probability, of_ratio
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -236,13 +235,16 @@ class Tally:
         which = 0 if comparison == ">=" else 1
         each = self.exceedances[self.thresholds.index((name, threshold)), which, _OF.index(of)]
         there, times = self.count > 0, self._weights[_OF.index(of)].item()
-        total, most = int(each.sum()), round(times * self.rows)
-        few = self.rows < FEWEST_ROWS * there.sum()
-        if total in (0, most) or (of == "life" and (self.monte_carlo or few)):
-            exact = stats.binomtest(round(total / times), self.rows).proportion_ci(CONFIDENCE, method="exact")
-            return Estimate(total / most, float(exact.low), float(exact.high))
-        found = _from_replicates(each[there] / (times * self.count[there]), self.count[there])
-        return Estimate(total / most, *np.clip([found.low, found.high], 0.0, 1.0).tolist())
+        events = each[there] / times
+        value, low, high, remark = of_probability(
+            events,
+            self.count[there],
+            with_event=np.ceil(events.sum() - 1e-9),  # at least so many rows have one
+            without_event=np.ceil(self.rows - events.sum() - 1e-9),
+            winters=round(times),
+            exact=self.monte_carlo,
+        )
+        return Estimate(value.item(), low.item(), high.item(), remark.item())
 
     def quantile(self, name: str, probability: float) -> Estimate:
         """Quantile of an output, in its units, over all winters of all rows, within the sketch's rank error.
@@ -289,10 +291,8 @@ def _from_replicates(each: Array, count: Counts) -> Estimate:
     """Mean from those of replicates, each of some rows; both (replicate,)."""
     if not len(each):
         return Estimate(np.nan)
-    value = float(np.average(each, weights=count))
-    around = statistics.mean(each, np.arange(len(each)))
-    half = (around.high - around.low) / 2
-    return Estimate(value, value - half, value + half)
+    value, low, high, remark = of_ratio(each * count, count.astype(float))
+    return Estimate(value.item(), low.item(), high.item(), remark.item())
 
 
 def _sketch(data: Array) -> bytes:

@@ -154,10 +154,11 @@ def test_reliability_by_winter_is_that_of_the_estimators(
     np.testing.assert_array_equal(winters, np.arange(1, 31))
     short = measure == "shortfall"
     scale = 100 if short else 1
-    expected = [probability(each > 0, replicate) if short else mean(each, replicate) for each in hours.T]
-    np.testing.assert_allclose(value, [scale * each.value for each in expected])
+    each = xr.DataArray(hours, dims=("sample", "winter"))
+    expected = probability(each > 0, replicate) if short else mean(each, replicate)
+    np.testing.assert_allclose(value, scale * expected["value"])
     whiskers = np.array([path.vertices[:, 1] for path in axes.collections[-1].get_paths()])
-    np.testing.assert_allclose(whiskers, [[scale * each.low, scale * each.high] for each in expected])
+    np.testing.assert_allclose(whiskers, scale * np.stack([expected["low"], expected["high"]], axis=1))
     # ten winters a step
     _, median = lines(axes)["median sample"]
     data = 100.0 * (hours > 0) if short else hours

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -243,7 +244,7 @@ def test_a_plant_that_is_never_short_is_told_so() -> None:
     for key in ("shortfall_duration_mean", "unmet_hours_variance_share"):
         assert np.isnan(lines[key].estimate.value)
     (row,) = [row for row in printed(ensemble(unmet_hours=hours)).splitlines() if "share of the variance" in row]
-    assert row.split()[-5:] == ["-", "cannot", "be", "told", "%"]
+    assert re.search(r" - +cannot be told \[\d+\] +%\s*$", row)
 
 
 def test_what_is_not_known_is_told_from_chance() -> None:
@@ -290,10 +291,14 @@ def test_failed_samples_are_left_out_and_counted(failed: float) -> None:
     for name in spoilt.data_vars:
         if name not in ("status", "replicate", "reason"):
             spoilt[name][bad] = failed
-    assert summarise(spoilt) == summarise(ensemble().isel(sample=~bad))
-    answer = json.loads(to_json(spoilt, summarise(spoilt)))
+    lines = summarise(spoilt, most_failed=0.4)
+    of_good = {line.key: line.estimate.value for line in summarise(ensemble().isel(sample=~bad))}
+    assert {line.key: line.estimate.value for line in lines} == pytest.approx(of_good, rel=1e-12, nan_ok=True)
+    answer = json.loads(to_json(spoilt, lines))
     assert (answer["samples"], answer["failed"]) == (8, 3)
-    assert "8 samples of 2 winters; 3 of the samples failed" in printed(spoilt)
+    assert answer["failed_share"] == 3 / 8
+    assert answer["failed_by_status"] == {"input_out_of_range": 1, "energy_imbalance": 1, "status -1": 1}
+    assert "8 samples of 2 winters; 3 of the samples failed, 38 %" in printed(spoilt, lines)
     assert "failed" not in printed(ensemble())
 
 
@@ -314,16 +319,18 @@ def test_json_is_strict_and_complete(samples: int) -> None:
     dataset = ensemble().isel(sample=slice(samples))
     lines = summarise(dataset)
     answer = json.loads(to_json(dataset, lines), parse_constant=refuse_constant)
-    counts = {"study": "plant", "samples": samples, "samples_of_study": 32, "failed": 0, "winters": 2}
+    counts = {"study": "plant", "samples": samples, "samples_of_study": 32, "winters": 2, "over": "both"}
+    counts |= {"failed": 0, "failed_share": 0.0, "failed_by_status": {}}
     assert {key: answer.pop(key) for key in counts} == counts
     assert answer.pop("confidence") == 0.95
     assert list(answer) == [line.key for line in lines]
     for line in lines:
         entry = answer[line.key]
-        assert list(entry) == ["words", "units", "value", "low", "high"]
+        assert list(entry) == ["words", "units", "value", "low", "high", "remark", "lowest", "highest"]
+        assert entry["remark"] == line.estimate.remark
         assert entry["words"].startswith(line.section)
         assert entry["units"] == ("1" if line.units in ("", "%", "% points") else line.units)
-        for name in ("value", "low", "high"):
+        for name in ("value", "low", "high", "lowest", "highest"):
             number = getattr(line.estimate, name)
             assert entry[name] == (None if np.isnan(number) else number)
     assert (answer["carbon_reduction_mean"]["low"] is None) == (samples == 1)
@@ -347,7 +354,9 @@ def test_each_line_of_the_table_stays_on_one_line(scale: float, winters: int) ->
     shown = [line for line in lines if line.shown]
     for line in shown:
         assert [row for row in text if row.startswith(f"  {line.words} ") and row.endswith(line.units)], line
-    assert len(text) == 3 + len({line.section for line in shown}) + len(shown)  # counts, header, sections, lines, note
+    remarks = {line.estimate.remark for line in shown} - {""}
+    # counts, header, sections, lines, remarks, note
+    assert len(text) == 3 + len({line.section for line in shown}) + len(shown) + len(remarks)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from study import statistics
 from study.config import Study, load_study
+from study.intervals import Estimate, of_probability, of_ratio
 from study.simulation import simulate
-from study.statistics import Estimate
 from study.tally import RANK_ERROR, SHORTFALL, WATCHED, Comparison, Of, Tally
 
 CLAIM = 15000.0
@@ -57,6 +56,25 @@ def assert_same(one: Estimate, other: Estimate, scale: float) -> None:
         assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9, abs=1e-10 * scale, nan_ok=True), name
 
 
+def of_replicates(values: np.ndarray, replicate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of each replicate that has rows, and how many it has."""
+    by_row = values.reshape(len(values), -1).mean(axis=1)
+    there = np.unique(replicate)
+    return np.array([by_row[replicate == r].sum() for r in there]), np.array([(replicate == r).sum() for r in there])
+
+
+def mean(values: np.ndarray, replicate: np.ndarray) -> Estimate:
+    return Estimate(*(number.item() for number in of_ratio(*of_replicates(values, replicate))))
+
+
+def probability(event: np.ndarray, replicate: np.ndarray, monte_carlo: bool) -> Estimate:
+    events, rows = of_replicates(event, replicate)
+    some, others = np.ceil(events.sum() - 1e-9), np.ceil(rows.sum() - events.sum() - 1e-9)
+    winters = event[0].size
+    found = of_probability(events, rows, with_event=some, without_event=others, winters=winters, exact=monte_carlo)
+    return Estimate(*(number.item() for number in found))
+
+
 def of_whole(of: Study, values: Values, rows: np.ndarray) -> tuple[Values, np.ndarray]:
     good = np.sort(rows)[values["status"][np.sort(rows)] == 0]
     return {name: value[good] for name, value in values.items()}, good % of.replicates
@@ -83,7 +101,7 @@ def test_any_partition_in_any_order_gives_the_statistics_of_the_whole(
         return
     for name in WATCHED:
         magnitude = np.abs(whole[name]).max()
-        assert_same(found.mean(name), statistics.mean(whole[name], replicate), magnitude)
+        assert_same(found.mean(name), mean(whole[name], replicate), magnitude)
         for kind, expected in (("life", whole[name].mean(axis=1).std()), ("winter", whole[name].std())):
             assert found.standard_deviation(name, kind) == pytest.approx(expected, rel=1e-9, abs=1e-10 * magnitude)
     plain = design == "monte_carlo"
@@ -91,7 +109,7 @@ def test_any_partition_in_any_order_gives_the_statistics_of_the_whole(
         life, winter = whole[name].mean(axis=1), whole[name]
         for sign, compare in ((">=", np.greater_equal), (">", np.greater), ("<", np.less), ("<=", np.less_equal)):
             for kind, event in (("life", compare(life, level)), ("winter", compare(winter, level))):
-                expected = statistics.probability(event, replicate, monte_carlo=plain)
+                expected = probability(event, replicate, plain)
                 assert_same(found.probability(name, sign, level, kind), expected, 1.0)
 
 
@@ -218,7 +236,7 @@ def test_a_replicate_without_rows_is_left_out() -> None:
     rows = np.flatnonzero(np.arange(320) % of.replicates != 3)
     whole, replicate = of_whole(of, values, rows)
     found = tally(of, rows, values)
-    assert_same(found.mean("unmet_hours"), statistics.mean(whole["unmet_hours"], replicate), 100.0)
+    assert_same(found.mean("unmet_hours"), mean(whole["unmet_hours"], replicate), 100.0)
 
 
 def test_equal_values_have_no_interval_however_they_are_split() -> None:
@@ -295,6 +313,6 @@ def test_of_a_real_block() -> None:
     rows = np.arange(of.samples)
     values = simulate(of, rows).values
     found = Tally.of(of, rows, values)
-    expected = statistics.mean(np.asarray(values["unmet_hours"], dtype=float), rows % of.replicates)
+    expected = mean(np.asarray(values["unmet_hours"], dtype=float), rows % of.replicates)
     assert_same(found.mean("unmet_hours"), expected, expected.value)
     assert not found.failed

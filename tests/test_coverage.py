@@ -1,0 +1,147 @@
+"""Nominal 95 % intervals hold the truth in 95 of 100 small studies, for every estimator and every design.
+
+Studies are drawn by the project's own design. Groups of inputs of one seed are scrambled independently of each other,
+so each group makes a study of its own.
+"""
+
+import functools
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import ndtri
+
+from study import statistics
+from study.sampling import SOBOL_DIMENSIONS, uniforms
+
+REPLICATES, STUDIES, INPUTS, WINTERS = 16, 200, 6, 8
+DESIGNS = ("sobol", "latin_hypercube", "monte_carlo")
+WEIGHTS = np.array([0.8, 0.4, 0.3, 0.2, 0.2, 0.15]) / np.linalg.norm([0.8, 0.4, 0.3, 0.2, 0.2, 0.15])
+BOTH = ("sample", "winter")
+
+
+@functools.cache
+def normals(design: str, rows: int, studies: int = STUDIES) -> xr.DataArray:
+    """Normal scores of the inputs of many studies, and chance of their winters."""
+    each = len(SOBOL_DIMENSIONS) // INPUTS
+    parts = []
+    for seed in range(-(-studies // each)):
+        of: Any = SimpleNamespace(seed=seed, design=design, replicates=REPLICATES)
+        u = uniforms(of, SOBOL_DIMENSIONS[: each * INPUTS], np.arange(rows))
+        parts.append(u.reshape(rows, each, INPUTS))
+    points = ndtri(np.concatenate(parts, axis=1)[:, :studies])
+    replicate = {"replicate": ("sample", np.arange(rows) % REPLICATES)}
+    return xr.DataArray(points, dims=("sample", "study", "input"), coords=replicate)
+
+
+@functools.cache
+def chance(rows: int, studies: int = STUDIES) -> xr.DataArray:
+    noise = np.random.default_rng(rows).standard_normal((rows, WINTERS, studies))
+    return xr.DataArray(noise, dims=("sample", "winter", "study"))
+
+
+def even(z: xr.DataArray) -> xr.DataArray:
+    """Standard normal, of all inputs alike."""
+    return z.sum("input") / np.sqrt(INPUTS)
+
+
+def uneven(z: xr.DataArray) -> xr.DataArray:
+    """Standard normal, of some inputs more than of others."""
+    return (z * xr.DataArray(WEIGHTS, dims="input")).sum("input")
+
+
+def smooth(z: xr.DataArray) -> xr.DataArray:
+    one, two, three, four = (z.isel(input=i) for i in range(4))
+    return np.exp(0.5 * one) + two**2 + three * four
+
+
+def winters(z: xr.DataArray) -> xr.DataArray:
+    """As much variance between the samples as between the winters of each: normal, of variance 2."""
+    return uneven(z) + chance(z.sizes["sample"], z.sizes["study"])
+
+
+def tail_mean(p: float) -> float:
+    """Mean of a standard normal's largest share p."""
+    return float(stats.norm.pdf(stats.norm.isf(p)) / p)
+
+
+Estimator = Callable[..., xr.Dataset]
+CASES: dict[str, tuple[Estimator, float]] = {
+    "mean, smooth": (lambda z, **how: statistics.mean(smooth(z), **how), np.exp(0.125) + 1),
+    "mean, lognormal": (lambda z, **how: statistics.mean(np.exp(uneven(z)), **how), np.exp(0.5)),
+    "mean, kinked": (
+        lambda z, **how: statistics.mean(np.maximum(0.0, even(z) - 0.5), **how),
+        stats.norm.pdf(0.5) - 0.5 * stats.norm.sf(0.5),
+    ),
+    "mean, rarely other than zero": (
+        lambda z, **how: statistics.mean(np.maximum(0.0, even(z) - 1.5), **how),
+        stats.norm.pdf(1.5) - 1.5 * stats.norm.sf(1.5),
+    ),
+    "mean, winters": (lambda z, **how: statistics.mean(np.exp(0.5 * winters(z)), over=BOTH, **how), np.exp(0.25)),
+    "probability 0.31": (lambda z, **how: statistics.probability(uneven(z) > 0.5, **how), stats.norm.sf(0.5)),
+    "probability 0.3 of one input": (lambda z, **how: statistics.probability(z.isel(input=0) > ndtri(0.7), **how), 0.3),
+    "probability 0.02": (lambda z, **how: statistics.probability(even(z) > ndtri(0.98), **how), 0.02),
+    "probability 0.02, winters": (
+        lambda z, **how: statistics.probability(winters(z) > np.sqrt(2) * ndtri(0.98), over=BOTH, **how),
+        0.02,
+    ),
+    "exceedance": (
+        lambda z, **how: statistics.exceedance(uneven(z), [ndtri(0.9)], **how).isel(level=0),
+        0.1,
+    ),
+    "median": (lambda z, **how: statistics.quantile(even(z), 0.5, **how), 0.0),
+    "quantile 0.05, lognormal": (
+        lambda z, **how: statistics.quantile(np.exp(uneven(z)), 0.05, **how),
+        np.exp(ndtri(0.05)),
+    ),
+    "quantile 0.95, kinked": (
+        lambda z, **how: statistics.quantile(np.maximum(0.0, even(z)), [0.95], **how).isel(quantile=0),
+        ndtri(0.95),
+    ),
+    "return level": (lambda z, **how: statistics.return_level(winters(z), 50, **how), np.sqrt(2) * ndtri(0.98)),
+    "tail of a fifth": (lambda z, **how: statistics.conditional_value_at_risk(even(z), 0.2, **how), tail_mean(0.2)),
+    "lower tail, lognormal": (
+        lambda z, **how: statistics.conditional_value_at_risk(np.exp(uneven(z)), 0.1, tail="lower", **how),
+        np.exp(0.5) * stats.norm.cdf(ndtri(0.1) - 1) / 0.1,
+    ),
+    "upper tail, lognormal": (
+        lambda z, **how: statistics.conditional_value_at_risk(np.exp(uneven(z)), 0.1, **how),
+        np.exp(0.5) * stats.norm.sf(ndtri(0.9) - 1) / 0.1,
+    ),
+    "tail, winters": (
+        lambda z, **how: statistics.conditional_value_at_risk(winters(z), 0.05, over=BOTH, **how),
+        np.sqrt(2) * tail_mean(0.05),
+    ),
+    "ratio": (
+        lambda z, **how: statistics.ratio(np.exp(uneven(z)), z.isel(input=1) ** 2, **how),
+        np.exp(0.5),
+    ),
+    "variance share": (lambda z, **how: statistics.variance_share(winters(z), **how), 0.5),
+}
+"""Estimator and truth."""
+
+
+def found(case: str, design: str, rows: int, studies: int = STUDIES) -> tuple[int, int]:
+    """How many intervals hold the truth, and how many were given."""
+    estimator, truth = CASES[case]
+    z = normals(design, rows, studies)
+    with_interval = estimator(z.drop_vars("replicate") if design == "monte_carlo" else z, design=design)
+    told = with_interval["low"].notnull() | with_interval["high"].notnull()
+    assert ((with_interval["remark"] != "") | told).all()
+    missed = (with_interval["low"] > truth) | (with_interval["high"] < truth)
+    return int((told & ~missed).sum()), int(told.sum())
+
+
+def main() -> None:
+    import sys
+    for rows in map(int, sys.argv[2:]):
+        for case in CASES:
+            line=[]
+            for design in DESIGNS:
+                h,t=found(case,design,rows,int(sys.argv[1])); line.append(f"{h/max(t,1):.3f} of {t}")
+            print(f"{rows:5d} {case:32s}", *line, flush=True)
+if __name__=="__main__": main()
