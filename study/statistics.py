@@ -2,7 +2,7 @@
 
 Plain functions of `xarray.DataArray` with a dimension `sample`; others are kept unless they are named in `over`. Values
 are read block by block, so that arrays on disk, or dask's, may be larger than memory: `mean`, `probability`,
-`exceedance`, `ratio` and `variance_share` keep sums for each replicate (the means and ratios read all twice);
+`exceedance`, `ratio` and `variance_share` keep sums for each replicate (means and ratios read all twice or more);
 `quantile`, `return_level` and `conditional_value_at_risk` hold the one variable in memory.
 
 Every estimate is an `xarray.Dataset` over the dimensions that are left, with

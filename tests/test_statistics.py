@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import stats
 
 from study import statistics
+from study.errors import EnsembleError
 from study.statistics import Estimate, estimate
 
 REPLICATES = 16
@@ -215,3 +216,148 @@ def test_what_comes_slowly_is_not_taken_for_chance() -> None:
     steps = 0.5 * (np.diff(drawdown, axis=1) ** 2).mean()
     assert steps < 0.01 * slow
     assert estimate.low < (slow - steps) / (slow + 1) < estimate.high
+
+
+def some(rows: int = 320) -> xr.DataArray:
+    data = np.random.default_rng(12).normal(size=(rows, 3, 4))
+    return labelled(data, dealt(rows)).assign_coords(winter=[1, 2, 3])
+
+
+ESTIMATORS: dict[str, Callable[..., xr.Dataset]] = {
+    "mean": statistics.mean,
+    "probability": lambda x, **how: statistics.probability(x > 0.5, **how),
+    "exceedance": lambda x, **how: statistics.exceedance(x, [0.0, 1.0], **how),
+    "quantile": lambda x, **how: statistics.quantile(x, [0.1, 0.5], **how),
+    "return level": lambda x, **how: statistics.return_level(x, 10, **how),
+    "tail": lambda x, **how: statistics.conditional_value_at_risk(x, 0.2, **how),
+    "ratio": lambda x, **how: statistics.ratio(x + 5, x + 9, **how),
+    "variance share": statistics.variance_share,
+}
+
+
+@pytest.mark.parametrize("design", ["sobol", "monte_carlo"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_other_dimensions_are_kept_and_read_in_any_blocks(
+    name: str, design: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = some() if design == "sobol" else some().drop_vars("replicate")
+    how: dict[str, Any] = {"over": ("sample", "winter"), "design": design}
+    whole = ESTIMATORS[name](x, **how)
+    assert whole["low"].notnull().all()
+    monkeypatch.setattr(statistics, "_BLOCK", 1000)
+    xr.testing.assert_allclose(ESTIMATORS[name](x, **how), whole, rtol=1e-9)
+    for well in range(4):
+        alone = ESTIMATORS[name](x.isel(well=well).transpose("winter", "sample"), **how)
+        xr.testing.assert_allclose(alone, whole.isel(well=well), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_failed_samples_widen_or_are_told_and_never_drop_out_in_silence(name: str) -> None:
+    x = some().isel(well=0)
+    ok = ESTIMATORS[name](x.isel(sample=slice(318)), over=("sample", "winter"))
+    lost = x.copy()
+    lost[318, 1], lost[319] = np.inf, np.nan
+    lost = lost.assign_coords(failed=("sample", np.arange(320) >= 318))
+    found = ESTIMATORS[name](lost, over=("sample", "winter"))
+    assert found.attrs["failed"] == 2
+    np.testing.assert_allclose(found["value"], ok["value"], rtol=1e-9)
+    bounded = found["lowest"].notnull() & found["highest"].notnull()
+    assert (bounded | found["remark"].str.contains("2 of 320 samples failed")).all()
+    assert ((found["lowest"] <= found["value"]) | found["lowest"].isnull()).all()
+    assert ((found["low"] <= ok["low"]) & (found["high"] >= ok["high"])).all()
+    with pytest.raises(EnsembleError, match=r"2 of 320 samples failed, 0.625 %: more than the 0.5 %"):
+        ESTIMATORS[name](lost, over=("sample", "winter"), most_failed=0.005)
+
+
+def test_bounds_of_failures_by_hand() -> None:
+    event = labelled(np.arange(200) < 50, dealt(200)).assign_coords(failed=("sample", np.arange(200) >= 198))
+    found = estimate(statistics.probability(event))
+    assert (found.value, found.lowest, found.highest) == pytest.approx((50 / 198, 50 / 200, 52 / 200))
+    values = labelled(np.arange(201.0), dealt(201)).assign_coords(failed=("sample", np.arange(201) >= 199))
+    # 0 ... 198, two of them unknown: the median is the 100th of 201, two places lower or as it stands
+    median = estimate(statistics.quantile(values, 0.5))
+    assert (median.value, median.lowest, median.highest) == (99.0, 98.0, 100.0)
+    mean_of = estimate(statistics.mean(values, limits=(0.0, 402.0)))
+    total = 198 * 199 / 2
+    assert (mean_of.lowest, mean_of.highest) == pytest.approx((total / 201, (total + 804) / 201))
+    # an upper tail whose failed samples are low is that of fewer: the tenth of 200 with 2 below all others
+    low = estimate(statistics.conditional_value_at_risk(values.isel(sample=slice(1, None)), 0.1))
+    assert low.lowest == pytest.approx(np.arange(179, 199).mean())
+    assert np.isnan(low.highest)
+
+
+def test_usable_tells_expressions_what_failed() -> None:
+    status = np.zeros(200, dtype=np.int8)
+    status[7] = 2
+    dataset = xr.Dataset({"x": ("sample", np.arange(200.0)), "status": ("sample", status)})
+    dataset["replicate"] = "sample", dealt(200)
+    dataset["x"][7] = np.nan
+    found = statistics.probability(statistics.usable(dataset)["x"] >= 100)
+    assert found.attrs["failed"] == 1
+    assert found["value"] == pytest.approx(100 / 199)
+    with pytest.raises(EnsembleError, match="1 of 200 samples failed"):
+        statistics.usable(dataset, most_failed=0.001)
+
+
+def test_samples_of_unknown_replicates_have_a_value_alone() -> None:
+    x = labelled(np.random.default_rng(13).normal(size=300))
+    for name in ("mean", "probability", "quantile", "tail"):
+        found = ESTIMATORS[name](x)
+        assert found["value"].notnull().all()
+        assert found["low"].isnull().all()
+        assert found["remark"].str.contains("no replicates").all()
+
+
+def test_independent_samples_have_the_textbooks_intervals() -> None:
+    values = np.random.default_rng(14).normal(size=300)
+    x = labelled(values)
+    found = estimate(statistics.mean(x, design="monte_carlo"))
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 299, values.mean(), stats.sem(values)))
+    exact = stats.quantile_test(values, p=0.3).confidence_interval(0.95)
+    found = estimate(statistics.quantile(x, 0.3, design="monte_carlo"))
+    assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+    share = stats.binomtest(int((values > 0).sum()), 300).proportion_ci(0.9, method="exact")
+    found = estimate(statistics.probability(x > 0, design="monte_carlo", confidence=0.9))
+    assert (found.low, found.high) == pytest.approx((share.low, share.high))
+
+
+def test_tail_mean_by_hand() -> None:
+    x = labelled(np.random.default_rng(15).permutation(np.arange(1.0, 1001.0)), dealt(1000))
+    for tail, mean_of in (("upper", 950.5), ("lower", 50.5)):
+        found = estimate(statistics.conditional_value_at_risk(x, 0.1, tail=tail))  # type: ignore[arg-type]
+        assert found.value == pytest.approx(mean_of)
+        assert found.low < mean_of < found.high
+    assert "10 samples in the tail" not in found.remark
+    few = estimate(statistics.conditional_value_at_risk(x, 0.01))
+    assert np.isnan(few.low)
+    assert "samples in the tail are too few" in few.remark
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [(np.full(64, 3.0), "no spread"), (np.r_[np.zeros(61), 1.0, 2.0, 3.0], "all but 3 of 64 samples are alike")],
+)
+def test_why_there_is_no_interval(values: np.ndarray, words: str) -> None:
+    found = mean(values, dealt(64))
+    assert found.value == pytest.approx(values.mean())
+    assert np.isnan([found.low, found.high]).all()
+    assert words in found.remark
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda x: statistics.mean(x.isel(sample=slice(0))), "no sample"),
+        (lambda x: statistics.mean(x, over="winter"), "over 'sample'"),
+        (lambda x: statistics.mean(x, over=("sample", "year")), "no dimension 'year'"),
+        (lambda x: statistics.mean(x, replicate=[1, 2]), "one number for each of 320"),
+        (lambda x: statistics.mean(x, design="lattice"), "got 'lattice'"),
+        (lambda x: statistics.mean(x, confidence=95), "got 95"),
+        (lambda x: statistics.quantile(x, 1.2), "between 0 and 1"),
+        (lambda x: statistics.return_level(x, 1), "more than one winter"),
+        (lambda x: statistics.conditional_value_at_risk(x, 0.0), "more than 0"),
+    ],
+)
+def test_what_cannot_be_asked(wrong: Callable[[xr.DataArray], xr.Dataset], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        wrong(some())

@@ -11,6 +11,7 @@ import xarray as xr
 from rich.console import Console
 from scipy import stats
 
+from study.errors import EnsembleError
 from study.statistics import Estimate
 from study.summary import Line, print_table, summarise, to_json
 
@@ -308,6 +309,41 @@ def test_no_sample_that_ended_well_is_an_error(status: np.ndarray) -> None:
         summarise(ensemble(status=status))
     with pytest.raises(ValueError, match="no sample is done yet"):
         summarise(ensemble().isel(sample=[]))
+
+
+def test_more_failed_samples_than_allowed_are_refused_and_fewer_bound_the_answer() -> None:
+    dataset = ensemble().isel(sample=np.arange(160) % 8).assign_coords(sample=np.arange(160))
+    dataset["replicate"] = "sample", np.arange(160) % 16
+    dataset["status"][9] = 2
+    dataset["reason"] = "sample", np.where(np.arange(160) == 9, "carbon_reduction is not finite", "")
+    with pytest.raises(EnsembleError, match=r"1 of 160 samples failed, 0.625 %.*not finite; --most-failed"):
+        summarise(dataset, most_failed=0.005)
+    lines = summarise(dataset)
+    estimates = {line.key: line.estimate for line in lines}
+    claim = estimates["p_claim_every_winter"]
+    assert (claim.lowest, claim.highest) == pytest.approx((60 / 160, 61 / 160))
+    reliability = estimates["heating_reliability_mean"]
+    assert reliability.lowest < reliability.value < reliability.highest
+    assert "1 of 160 samples failed, and nothing bounds" in estimates["carbon_reduction_mean"].remark
+    text = printed(dataset, lines)
+    assert "1 of the samples failed, 0.62 % (1 not finite)" in text
+    assert "wherever the failed samples lie" in text
+    assert "nothing bounds what they would have given" in text
+
+
+def test_what_is_not_known_and_chance_each_alone() -> None:
+    of_samples, of_winters = (
+        {line.key: line.estimate.value for line in summarise(ensemble(), over=over)} for over in ("samples", "winters")
+    )
+    both = values(ensemble())
+    assert of_samples["unmet_hours_mean"] == of_winters["unmet_hours_mean"] == both["unmet_hours_mean"]
+    # mean hours of the samples: 0 0 0 0 0 2 6 8; 95 % quantiles of two winters: 0 3.8 0 11.4 0 8 0 0
+    assert of_samples["unmet_hours_p95"] == pytest.approx(7.3)
+    assert of_winters["unmet_hours_p95"] == pytest.approx((3.8 + 11.4 + 8) / 8)
+    assert of_samples["p_claim_mean"] == of_winters["p_claim_mean"] == 10 / 16
+    assert of_samples["p_short_p95"] == pytest.approx(0.825)
+    answer = json.loads(to_json(ensemble(), summarise(ensemble(), over="winters"), over="winters"))
+    assert answer["over"] == "winters"
 
 
 def refuse_constant(name: str) -> None:
