@@ -69,6 +69,23 @@ def test_summary_as_table_and_as_json(smoke: Path, command: Command) -> None:
     assert line["units"] == "t CO2"
 
 
+@pytest.mark.parametrize(
+    ("options", "status", "words"),
+    [
+        ("--over samples", 0, "Samples (not known), means of their winters: carbon reduction per winter"),
+        ("--over winters --most-failed 0.02", 0, "Winters of one sample (chance), averaged over samples"),
+        ("--over both --most-failed 5%", 0, "Return level"),
+        ("--over years", 2, "'both', 'samples', 'winters'"),
+        ("--most-failed many", 2, "'many': allowed: 0 to 1, or 0% to 100%"),
+        ("--most-failed 101%", 2, "'101%': allowed: 0 to 1, or 0% to 100%"),
+    ],
+)
+def test_options_of_the_summary(smoke: Path, command: Command, options: str, status: int, words: str) -> None:
+    found, out, error = command("summary", smoke / "ensembles" / "smoke.zarr", *options.split())
+    assert found == status
+    assert words in " ".join((out if status == 0 else error).split())
+
+
 def test_check_prints_every_input_and_starts_nothing(tmp_path: Path, command: Command) -> None:
     status, out, _ = command("check", ROOT / "configs" / "shenyang.yaml")
     assert status == 0

@@ -1,6 +1,8 @@
 """Estimates against closed forms, and intervals that hold the truth as often as they say."""
 
+import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -361,3 +363,19 @@ def test_why_there_is_no_interval(values: np.ndarray, words: str) -> None:
 def test_what_cannot_be_asked(wrong: Callable[[xr.DataArray], xr.Dataset], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         wrong(some())
+
+
+def test_an_array_on_disk_is_read_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = labelled(np.random.default_rng(16).normal(size=(4096, 256)), dealt(4096))
+    encoding = {"x": {"chunks": (256, 256)}}
+    whole.to_dataset(name="x").to_zarr(tmp_path / "x.zarr", encoding=encoding, zarr_format=3, consolidated=False)
+    monkeypatch.setattr(statistics, "_BLOCK", 2**16)
+    expected = statistics.mean(whole, over=("sample", "winter"))
+    x = xr.open_zarr(tmp_path / "x.zarr", chunks=None, consolidated=False)["x"]
+    tracemalloc.start()
+    try:
+        found = statistics.mean(x, over=("sample", "winter"))
+        assert tracemalloc.get_traced_memory()[1] < 0.5 * whole.nbytes
+    finally:
+        tracemalloc.stop()
+    xr.testing.assert_allclose(found, expected, rtol=1e-9)
