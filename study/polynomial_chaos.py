@@ -30,8 +30,8 @@ MOST_CHOSEN = 100
 HIGHEST_DEGREE = 12
 ROWS_PER_TERM = 2
 FOLDS = 8
-LEVELS = 2**14
-NORMAL = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)  # stands for the standard normal distribution
+NORMAL = np.linspace(-7.5, 7.5, 2**15)  # stands, with `WEIGHTS`, for the standard normal distribution
+WEIGHTS = np.exp(-0.5 * NORMAL**2) / np.exp(-0.5 * NORMAL**2).sum()
 _BLOCK = 16384
 
 
@@ -43,23 +43,23 @@ class Polynomials:
     norm: Array
 
     @classmethod
-    def of(cls, values: Array, degree: int) -> "Polynomials":
+    def of(cls, values: Array, degree: int, weights: Array | None = None) -> "Polynomials":
         """Discretised Stieltjes procedure; as many as the distinct values allow, `degree` at most."""
+        weights = np.full(len(values), 1 / len(values)) if weights is None else weights
         degree = min(degree, len(np.unique(values)) - 1)
         centre, norm = np.empty(degree), np.empty(degree)
         before, now = np.zeros_like(values), np.ones_like(values)
         last = 0.0
         for k in range(degree):
-            centre[k] = (values * now**2).mean()
+            centre[k] = weights @ (values * now**2)
             following = (values - centre[k]) * now - last * before
-            norm[k] = last = float(np.sqrt((following**2).mean()))
+            norm[k] = last = float(np.sqrt(weights @ following**2))
             before, now = now, following / last
         return cls(centre, norm)
 
     @classmethod
-    def hermite(cls, values: Array, degree: int) -> "Polynomials":
-        """Those of the standard normal distribution; as many as the distinct values allow."""
-        degree = min(degree, len(np.unique(values)) - 1)
+    def hermite(cls, degree: int) -> "Polynomials":
+        """Those of the standard normal distribution."""
         return cls(np.zeros(degree), np.sqrt(np.arange(1.0, degree + 1)))
 
     @property
@@ -149,7 +149,7 @@ class Design:
     replicate
         (row,): 0, 1, ...
     references
-        For each input, values that stand for its distribution, `NORMAL` for one; None for those of the sample.
+        For each input, values at normal scores `NORMAL`, of its distribution; None for those of the sample.
     known
         For each input, whether they are known to be its distribution, rather than estimated from the sample.
     degree
@@ -167,11 +167,15 @@ class Design:
         self.variates, self.replicate = variates, replicate
         self.polynomials = []
         for column, reference in zip(variates.T, references, strict=True):
-            values = column if reference is None else reference
-            make = Polynomials.hermite if reference is NORMAL else Polynomials.of
-            tail = 1 / (8 * len(column))
-            extremes = np.array([*np.quantile(values, [tail, 1 - tail]), column.min(), column.max()])
-            self.polynomials.append(make(values, degree or HIGHEST_DEGREE).stable(extremes, len(column)))
+            if reference is None:
+                polynomials, tails = Polynomials.of(column, degree or HIGHEST_DEGREE), column[:0]
+            else:
+                polynomials = Polynomials.of(reference, degree or HIGHEST_DEGREE, WEIGHTS)
+                if reference is NORMAL:
+                    polynomials = Polynomials.hermite(degree or HIGHEST_DEGREE)
+                tails = np.interp(ndtri([1 / (8 * len(column)), 1 - 1 / (8 * len(column))]), NORMAL, reference)
+            extremes = np.array([*tails, column.min(), column.max()])
+            self.polynomials.append(polynomials.stable(extremes, len(column)))
         self.factors = [
             None if sure else self._factors(p, column)
             for p, column, sure in zip(self.polynomials, variates.T, known, strict=True)

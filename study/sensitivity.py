@@ -27,7 +27,7 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from study import polynomial_chaos
-from study.polynomial_chaos import LEVELS, NORMAL, Chaos, Design
+from study.polynomial_chaos import NORMAL, Chaos, Design
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -37,9 +37,9 @@ FEWEST_EVENTS = 50  # and as many rows without the event
 FEWEST_CHANGES = 20
 BATCHES = 64  # of rows that have no replicates
 HEAVY_TAILS = 5.0  # kurtosis above which an input goes in by its normal scores, unless it has few values
-MOSTLEVELS = 20
+MOST_LEVELS = 20
 MOST_DEPENDENT = 8
-DISCRETISATION = 1e-4  # of a distribution by `LEVELS` values
+DISCRETISATION = 1e-4  # of a distribution by the values `NORMAL`
 
 
 def saltelli(
@@ -215,9 +215,9 @@ def from_ensemble(
 
     An index is the sum of squares of the coefficients that belong to it (Sudret 2008, Reliab. Eng. Syst. Saf. 93:964),
     less their variance, over the sum of all and the error of replicates held out. What the chaos misses may be due to
-    any input, so that its share (`fit_error`) is added to the upper ends of the intervals; above `most_error` there are
-    no indices. First-order indices from ranks (Gamboa et al. 2022, Stat. Probab. Lett. 187:109539), which need no
-    smoothness and no fit, come beside them.
+    any input, so that the intervals are wider by its share (`fit_error`) at both ends; above `most_error` there are no
+    indices. First-order indices from ranks (Gamboa et al. 2022, Stat. Probab. Lett. 187:109539), which need no
+    smoothness and no fit, come beside them; their intervals are on the wide side.
 
     Sets of correlated inputs have indices only as a whole, as part of a group (`dependent_sets`).
 
@@ -409,38 +409,51 @@ def chance_variance(values: xr.DataArray, over: str = "winter") -> xr.DataArray:
 
 
 def dependent_sets(
-    inputs: xr.Dataset | Mapping[str, xr.DataArray] | None = None, correlation: xr.DataArray | None = None
+    inputs: xr.Dataset | Mapping[str, xr.DataArray] | None = None,
+    correlation: xr.DataArray | None = None,
+    replicate: ArrayLike | xr.DataArray | None = None,
 ) -> list[list[str]]:
     """Sets of inputs that are correlated with each other, directly or through others.
 
     Parameters
     ----------
     inputs
-        By name, (sample,): looked at where no `correlation` is given. Rank correlations are taken for real at a
-        significance of 0.001 for all pairs together, of independent rows.
+        By name, (sample,): looked at where no `correlation` is given. A rank correlation is taken for real where the
+        replicates (or batches of rows) agree on it at a significance of 0.001 for all pairs together.
     correlation
         (input, other input), the names as coordinates: any that is not zero counts.
+    replicate
+        (sample,)
+
+    Raises
+    ------
+    ValueError
+        Where there are neither inputs nor correlations.
     """
     if correlation is not None:
         names = [str(x) for x in correlation.coords[correlation.dims[0]].values]
-        linked = correlation.values != 0
-    else:
-        assert inputs is not None
+        linked: NDArray[np.bool_] = np.asarray(correlation.values != 0)
+    elif inputs is not None:
         names = [str(x) for x in inputs]
         ranks = np.array([stats.rankdata(inputs[x].values) for x in names])
-        varies = np.ptp(ranks, axis=1) > 0
-        linked = np.zeros((len(names), len(names)), bool)
-        if varies.sum() > 1:
-            pairs = varies.sum() * (varies.sum() - 1) / 2
-            found = np.abs(np.corrcoef(ranks[varies]))
-            level = stats.norm.isf(0.0005 / pairs) / np.sqrt(ranks.shape[1] - 1)
-            linked[np.ix_(varies, varies)] = found > level
+        spread = ranks.std(axis=1, keepdims=True)
+        ranks = (ranks - ranks.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+        groups, _ = _replicates(inputs[names[0]], replicate, 16)
+        each = np.stack([ranks[:, groups == r] @ ranks[:, groups == r].T for r in np.unique(groups)])
+        count, pairs = len(each), max(1, len(names) * (len(names) - 1) // 2)
+        if count > 1:
+            found, error = each.mean(axis=0), each.std(axis=0, ddof=1) / np.sqrt(count)
+            linked = np.abs(found) > stats.t.isf(0.0005 / pairs, count - 1) * error
+        else:
+            linked = np.abs(each[0]) > stats.norm.isf(0.0005 / pairs) * np.sqrt(ranks.shape[1])
+    else:
+        raise ValueError("inputs or correlation: one of them is needed")
     sets: list[set[int]] = []
     for i in range(len(names)):
         joined = {i, *map(int, np.flatnonzero(linked[i]))}
-        for each in [x for x in sets if x & joined]:
-            joined |= each
-            sets.remove(each)
+        for met in [x for x in sets if x & joined]:
+            joined |= met
+            sets.remove(met)
         sets.append(joined)
     return sorted([names[i] for i in sorted(each)] for each in sets if len(each) > 1)
 
@@ -505,7 +518,7 @@ class _Ensemble:
             if not known <= set(names):
                 raise ValueError(f"correlation: {sorted(known - set(names))} are no inputs")
         finite = {x: xr.DataArray(values[good, i], dims="sample") for i, x in enumerate(names)}
-        sets = dependent_sets(finite, correlation)
+        sets = dependent_sets(finite, correlation, groups[good])
         return cls(
             names,
             values,
@@ -538,7 +551,6 @@ class _Ensemble:
         """
         out = np.empty((int(rows.sum()), len(self.names)))
         references: list[Array | None] = [None] * len(self.names)
-        levels = (np.arange(LEVELS) + 0.5) / LEVELS
         for i, name in enumerate(self.names):
             x = self.values[rows, i]
             if any(name in each for each in self.sets) or _heavy(x):
@@ -548,7 +560,7 @@ class _Ensemble:
                 centre, scale = x.mean(), np.ptp(x) or 1.0
                 out[:, i] = (x - centre) / scale
                 if name in self.quantiles:
-                    references[i] = (np.asarray(self.quantiles[name](levels), float) - centre) / scale
+                    references[i] = (np.asarray(self.quantiles[name](ndtr(NORMAL)), float) - centre) / scale
         for each in self.sets:
             members = [self.names.index(x) for x in each]
             out[:, members] = np.linalg.solve(self.factor(each), out[:, members].T).T
@@ -559,8 +571,7 @@ class _Ensemble:
         x = self.values[rows, i]
         if self.names[i] not in self.quantiles:
             return np.asarray(ndtri((stats.rankdata(x) - 0.5) / len(x)))
-        z = np.linspace(-8.0, 8.0, LEVELS)
-        return np.interp(x, np.asarray(self.quantiles[self.names[i]](ndtr(z)), float), z)
+        return np.interp(x, np.asarray(self.quantiles[self.names[i]](ndtr(NORMAL)), float), NORMAL)
 
     def guessed(self, members: Sequence[str]) -> str:
         """Why no interval can be given for inputs whose correlations are those of the sample; empty where one can."""
@@ -584,7 +595,7 @@ class _Ensemble:
 def _heavy(values: Array) -> bool:
     centred = (values - values.mean()) / (np.ptp(values) or 1.0)
     kurtosis = (centred**4).mean() > HEAVY_TAILS * (centred**2).mean() ** 2
-    return bool(kurtosis) and len(np.unique(values)) > MOSTLEVELS
+    return bool(kurtosis) and len(np.unique(values)) > MOST_LEVELS
 
 
 @dataclass
@@ -719,8 +730,9 @@ class _Fitted:
         value = (chaos.coefficients @ form @ chaos.coefficients - bias) / variance
         without = (((chaos.without @ form) * chaos.without).sum(axis=1) - bias) / variances
         out = _interval(np.array(value), without, confidence)
-        out[1] -= DISCRETISATION
-        out[2] += DISCRETISATION + max(0.0, float(missed[2]))
+        wider = DISCRETISATION + max(0.0, float(missed[2]))
+        out[1] -= wider
+        out[2] += wider
         return out
 
 
