@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from study.config import Study
     from study.engine import Progress
+    from study.stopping import Judgement
     from study.summary import Over
 
 WIDTH = 116
@@ -39,6 +40,14 @@ def commands() -> None:
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--samples", type=int, help="Samples, instead of the study's; more than are there extend the store.")
 @click.option("--seed", type=int, help="Seed, instead of the study's.")
+@click.option(
+    "--until",
+    multiple=True,
+    metavar="TARGET",
+    help="Stop once this is known so closely, --samples being the most: 'P(carbon_reduction>=18000) +-0.5%'. May be "
+    "given several times, instead of the study's targets.",
+)
+@click.option("--hours", type=float, help="Stop a run with targets after so many hours at the latest.")
 @click.option("--output", help="The store: a folder, s3://..., gs://... or az://...  [default: ensembles/<name>.zarr]")
 @click.option(
     "--address",
@@ -55,39 +64,53 @@ def run(
     config: Path,
     samples: int | None,
     seed: int | None,
+    until: tuple[str, ...],
+    hours: float | None,
     output: str | None,
     address: str | None,
     block_size: int | None,
     take_over: bool,
     dashboard: bool,
 ) -> None:
-    """Run the study CONFIG, or what is left of it, and print the answer."""
+    """Run the study CONFIG, or what is left of it, and print the answer.
+
+    Where the study or --until sets targets, the run grows until all are met; when samples or hours are spent first, all
+    is kept and the exit status is 1.
+    """
     from study import engine
     from study.cluster import messages_to_file
     from study.config import load_study
     from study.ensemble import open_ensemble
+    from study.stopping import missed
     from study.storage import Storage
 
     study = load_study(config).with_overrides(samples=samples, seed=seed)
+    targets, _ = engine.asked(study, until or None, hours)
+    judgements: list[Judgement] = []
     storage = Storage.at(output if output is not None else engine.default_store(study))
     with os.fdopen(os.dup(2), "w", errors="replace") as screen:
         terminal = screen.isatty()
         say = Console(
             file=screen, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
         )
-        say.print(f"{_plan(study)}, {len(study.uncertain)} uncertain inputs, {study.design}")
+        say.print(
+            f"{_plan(study)}{' at most' if targets else ''}, {len(study.uncertain)} uncertain inputs, {study.design}"
+        )
         _warn(study, say)
         with messages_to_file() as log, _progress(say) as watch:
             try:
                 engine.execute(
                     study,
                     storage,
+                    until=until or None,
+                    hours=hours,
                     address=address,
                     block_size=block_size,
                     take_over=take_over,
                     dashboard=dashboard,
                     say=say.print,
                     watch=watch,
+                    judged=judgements.extend,
                 )
             except RunError as error:
                 if log.exists() and log.stat().st_size:
@@ -97,6 +120,8 @@ def run(
                 say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
                 raise
     _print_summary(open_ensemble(storage.address), as_json=False)
+    if text := missed(judgements):
+        raise RunError(text)
 
 
 @commands.command()
@@ -435,6 +460,7 @@ def _state(progress: "Progress") -> str:
     """The estimate so far, and what went wrong, if anything did."""
     failed = sum(progress.tally.failed.values())
     parts = [
+        *map(str, progress.judgements),
         progress.tally.line(),
         f"{failed:,} failed" if failed else "",
         f"{len(progress.retries):,} blocks tried again" if progress.retries else "",

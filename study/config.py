@@ -36,6 +36,7 @@ from study.plant import (
 )
 from study.quantity import Quantity, short, to_text
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
+from study.target import Stop
 from study.traces import Tracing
 from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
 from study.winters import SURFACE, Climate, Days, Text, recorded_winters, with_climate
@@ -58,6 +59,8 @@ __all__ = [
 Array = NDArray[np.float64]
 
 MOST_LAYERS = 20
+NOT_OF_THE_ROWS = ("samples", "description", "claim", "stop")
+"""Keys that change no row, so a store may be continued with others."""
 
 MOST_PARAMETERS = 100
 _OWN_NAME = r"[a-z][a-z0-9_]{0,39}"
@@ -223,6 +226,7 @@ class Study(Document):
         Annotated[dict[str, Annotated[Input, OwnUnit()]], Field(min_length=1, max_length=MOST_PARAMETERS)] | None
     ) = None
     correlations: Annotated[tuple[Correlation, ...], Field(max_length=1000)] = ()
+    stop: Stop | None = None
     traces: Tracing | None = None
 
     @functools.cached_property
@@ -301,11 +305,11 @@ class Study(Document):
         return self.quantiles({key: np.full(1, 0.5) for key in self.drawn}, 1)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all that determines a row's bits: not of samples, description, claim and sources.
+        """Return the SHA-256 of all that determines a row's bits: not of `NOT_OF_THE_ROWS`, nor of sources.
 
         Traces, which a store has from its beginning, are in it.
         """
-        parts = {k: v for k, v in self.resolved().items() if k not in ("samples", "description", "claim")}
+        parts = {k: v for k, v in self.resolved().items() if k not in NOT_OF_THE_ROWS}
         return hashlib.sha256(json.dumps(without_sources(parts), sort_keys=True).encode()).hexdigest()
 
     def with_overrides(self, *, samples: int | None = None, seed: int | None = None) -> "Study":

@@ -5,12 +5,14 @@ tried again, a bounded number of times; a numerical fault is a failed row; anyth
 """
 
 import errno
+import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +24,15 @@ from kernels import LANES
 from study.cluster import Pulse, inspect_nodes, knock, resolve, start_ray
 from study.config import Study, variable_name
 from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
-from study.errors import ClusterLostError, EnsembleError, HotlandError, RunError, StorageError
-from study.plan import Plan, bytes_per_sample, choose_block_size, seconds_per_sample
+from study.errors import ClusterLostError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
+from study.plan import BLOCK_SECONDS, Plan, bytes_per_sample, choose_block_size, fitting, seconds_per_sample
 from study.provenance import cores, machine
 from study.runs import RUNS, Run, now
 from study.simulation import Results, refuse_hopeless, simulate
+from study.stopping import Growth, Judgement, missed
 from study.storage import Storage
 from study.tally import Tally
+from study.target import MOST_HOURS, MOST_TARGETS, Target, parse_targets
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,7 +65,7 @@ class Progress:
     Attributes
     ----------
     done, total
-        Samples computed in this run, and those that it has to compute.
+        Samples computed in this run, and those that it has to compute; with targets as many as are expected to do.
     workers
         Cores at work.
     retries
@@ -70,6 +74,8 @@ class Progress:
         Statistics of the samples done in this run.
     computing, committing
         Time that workers took to compute blocks and to write them, in sum, s.
+    judgements
+        Of the targets, after the last stage.
     """
 
     total: int
@@ -79,6 +85,7 @@ class Progress:
     computing: float = 0.0
     committing: float = 0.0
     retries: list[dict[str, Any]] = field(default_factory=list)
+    judgements: tuple[Judgement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,45 +122,74 @@ def chunks_of(study: Study, ensemble: Ensemble, block: Block, results: Results) 
     return ensemble.chunks(block, {**coordinates, **values}, results.traces)
 
 
-def prepare(study: Study, storage: Storage, *, block_size: int) -> tuple[Ensemble, list[Block]]:
+def prepare(
+    study: Study, storage: Storage, *, block_size: int, samples: int | None = None
+) -> tuple[Ensemble, list[Block]]:
     """Create the store, or open it and lay it out for more samples; and the blocks that are still to be computed.
+
+    Parameters
+    ----------
+    block_size
+        Rows of a block of a new store; a study with fewer gets smaller ones.
+    samples
+        Of a stage, fewer than the study's.
 
     Raises
     ------
     EnsembleError
         When the store belongs to another study, or cannot be read.
     """
+    stage = study if samples is None else study.with_overrides(samples=samples)
     if storage.exists(ROOT):
         refuse_other_study(storage, study)
         ensemble = Ensemble.open(storage)
-        if ensemble.samples < study.samples:
-            ensemble = ensemble.extend(study)
+        if ensemble.samples < stage.samples:
+            ensemble = ensemble.extend(stage)
     else:
-        ensemble = Ensemble.create(storage, study, block_size=block_size)
-    return ensemble, missing(ensemble, study)
-
-
-def missing(ensemble: Ensemble, study: Study) -> list[Block]:
-    """Blocks of a study's samples that are not done."""
+        ensemble = Ensemble.create(storage, stage, block_size=fitting(block_size, study.samples))
     done = {block.index for block in ensemble.received()}
-    return [block for block in ensemble.blocks() if block.start < study.samples and block.index not in done]
+    missing = [block for block in ensemble.blocks() if block.start < stage.samples and block.index not in done]
+    return ensemble, missing
+
+
+def counted(block: Block, study: Study) -> int:
+    """Rows of a block that are samples of a study."""
+    return max(0, min(block.stop, study.samples) - block.start)
+
+
+def leading(ensemble: Ensemble) -> int:
+    """How many rows are there from the first one on without a gap."""
+    blocks = 0
+    for block in ensemble.received():
+        if block.index != blocks:
+            break
+        blocks += 1
+    return min(blocks * ensemble.block_size, ensemble.samples)
 
 
 def execute(
     study: Study,
     storage: Storage,
     *,
+    until: Sequence[str] | None = None,
+    hours: float | None = None,
     address: str | None = None,
     block_size: int | None = None,
     take_over: bool = False,
     dashboard: bool = False,
     say: Callable[[str], None] = lambda _text: None,
     watch: Callable[[Progress], None] = lambda _progress: None,
+    judged: Callable[[tuple[Judgement, ...]], None] = lambda _judgements: None,
 ) -> bool:
     """Run a study, or what is left of it; False if nothing was.
 
     Parameters
     ----------
+    until
+        Targets (`study.target`), instead of the study's own: the run grows until all are met, at most to the study's
+        samples.
+    hours
+        Time on the clock after which a run with targets ends at the latest, instead of the study's own.
     address
         A Ray cluster, or "local" for this machine alone: the default, but in a job of a cluster that cluster.
     block_size
@@ -166,66 +202,130 @@ def execute(
         Told in words what is being done.
     watch
         Called whenever there is something to show.
+    judged
+        Called at the end with what the samples say of each target.
 
     Raises
     ------
     HotlandError
         As of `run`.
     """
+    began = time.monotonic()
+    targets, hours = asked(study, until, hours)
+    growth, deadline = Growth.of(study, targets), began + 3600.0 * hours
     said = "--address" if address is not None else "RAY_ADDRESS"
     address = resolve(address)
     if address is not None:
         knock(address, said)
-    done, cells = 0, None
+    done, there, cells = 0, 0, None
     try:
-        there = storage.exists(ROOT)
+        exists = storage.exists(ROOT)
     except ConnectionError:
         raise
     except OSError as error:  # no name for a folder
         raise StorageError(f"{storage}: {error.strerror or error}") from error
-    if there:
+    if exists:
         refuse_other_study(storage, study)
         ensemble = Ensemble.open(storage)
         cells = ensemble.block_size
-        left = missing(ensemble, study)
-        done = min(study.samples, ensemble.samples) - sum(map(ensemble.counted, left))
-        if ensemble.samples >= study.samples and not left:
-            more = sum(map(ensemble.counted, ensemble.received())) - study.samples
+        received = ensemble.received()
+        done = sum(counted(block, study) for block in received)
+        if not targets and ensemble.samples >= study.samples and done == study.samples:
+            more = sum(map(ensemble.counted, received)) - study.samples
             say(f"{storage}: finished, all {study.samples:,} samples are there{f', and {more:,} more' if more else ''}")
             return False
+        there = growth.before(leading(ensemble), ensemble.samples) if targets else 0
+        if there:
+            judgements = growth.judge(storage, there)
+            if growth.over:
+                say(f"{storage}: finished, nothing is computed; {growth}")
+                judged(judgements)
+                return False
     elif not storage.empty() and not storage.names(RUNS):
         raise EnsembleError(f"{storage}: there is something else here, and no ensemble; give another --output")
     refuse_hopeless(study)
     storage.refuse_unwritable()
-    say(f"{storage}: {f'{done:,} samples are there, {study.samples - done:,} to go' if cells else 'new'}")
+    to_go = f"{'at most ' if targets else ''}{study.samples - done:,} to go"
+    say(f"{storage}: {f'{done:,} samples are there, {to_go}' if cells else 'new'}{f'; {growth}' if there else ''}")
     with start_ray(address) if address else nullcontext() as ray:
         say("timing a few samples (the first time, the kernels are compiled: half a minute) ...")
         seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
-        block_size = cells or block_size or choose_block_size(study.samples, seconds, count or EXPECTED)
-        _refuse_full(study, storage, done, block_size)
-        if warning := Plan.of(study, block_size=block_size).warning:
+        size = cells or block_size or _block_size(study, seconds, count or EXPECTED, staged=bool(targets))
+        _refuse_full(study, storage, done, growth.after(there), size)
+        if warning := Plan.of(study, block_size=size).warning:
             say(f"warning: {warning}")
         where = f"the cluster at {address}" if ray else "this machine"
-        about = {"address": address or "local", "samples asked for": study.samples, "workers": count}
-        progress = Progress(study.samples - done, Tally.empty(study), workers=count)
-        with _owning(storage, about, progress, take_over=take_over, say=say) as run:
+        about: dict[str, Any] = {"address": address or "local", "samples asked for": study.samples, "workers": count}
+        about |= {"targets": [target.text for target in targets]} if targets else {}
+        progress = Progress(0, Tally.empty(study), workers=count)
+        with _owning(storage, about, progress, take_over=take_over, say=say) as run, ExitStack() as stack:
             storage.sweep()
-            ensemble, blocks = prepare(study, storage, block_size=block_size)
-            if blocks:
-                number = f"{len(blocks):,} block{'s' * (len(blocks) > 1)} of {ensemble.block_size:,} samples"
-                say(f"{number}, {f'{count} cores' if count else 'waiting for workers'} on {where}")
-            else:
-                say("the blocks that hold them are there already")
-            watch(progress)
-            job = _Job(study, ensemble, blocks, run, progress, watch, seconds * ensemble.block_size, bool(ray))
             if ray:
                 inspect_nodes(ray, storage, f"{RUNS}/{run.number:04d}.json")
-                job.share_out(ray)
-            else:
-                groups = -(-ensemble.block_size // LANES) * len(blocks)
-                job.on_this_machine(groups * LANES * seconds, dashboard=say if dashboard else None)
+            since = time.monotonic()
+            while True:
+                stage = growth.after(there)
+                ensemble, blocks = prepare(study, storage, block_size=size, samples=stage)  # others may have written
+                if blocks:
+                    number = f"{len(blocks):,} block{'s' * (len(blocks) > 1)} of {ensemble.block_size:,} samples"
+                    say(f"{number}, {f'{count} cores' if count else 'waiting for workers'} on {where}")
+                elif not targets:
+                    say("the blocks that hold them are there already")
+                missing = sum(counted(block, study) for block in blocks)
+                progress.total = progress.done + max(missing, growth.more)
+                watch(progress)
+                cost = seconds * ensemble.block_size
+                job = _Job(study, ensemble, blocks, run, progress, watch, cost, bool(address), deadline)
+                if ray:
+                    job.share_out(ray)
+                else:
+                    work = -(-ensemble.block_size // LANES) * LANES * len(blocks) * seconds
+                    ray = job.on_this_machine(work, dashboard=say if dashboard else None, keep=stack)
+                if not targets:
+                    break
+                late = job.late and leading(ensemble) < stage
+                there = leading(ensemble) if late else stage
+                progress.judgements = growth.judge(storage, there)
+                if growth.over or late:
+                    say(f"{growth}{f'; {hours:g} h are over' if late else ''}")
+                    break
+                pace = (time.monotonic() - since) / progress.done if progress.done else seconds / max(count, 1)
+                say(f"{growth}; {growth.outlook(pace)}")
+                _refuse_full(study, storage, done + progress.done, growth.after(there), size)
+    judged(progress.judgements)
     return True
+
+
+def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tuple[tuple[Target, ...], float]:
+    """Targets and hours of a run: those given, or else the study's own; infinite hours where there are none.
+
+    Raises
+    ------
+    ConfigError
+        When a target is none, or the hours make no sense.
+    """
+    own = study.stop
+    try:
+        if until is not None:
+            if isinstance(until, str) or not 1 <= len(until) <= MOST_TARGETS:
+                raise ValueError(f"--until: allowed: a list of 1 to {MOST_TARGETS} targets")
+            targets = parse_targets(until, "--until")
+        else:
+            targets = parse_targets(own.targets if own else (), f"study {study.name!r}: stop.targets")
+        if hours is not None and not 0.0 < hours <= MOST_HOURS:
+            raise ValueError(f"--hours {hours:g}: allowed: above 0 and at most {MOST_HOURS:,.0f}")
+        if hours is not None and not targets:
+            raise ValueError("--hours: allowed: with --until, or a study with stop.targets")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return targets, hours or (own.hours if own else None) or math.inf
+
+
+def _block_size(study: Study, seconds: float, cores: int, *, staged: bool) -> int:
+    """Rows of a block of a new store; with targets no longer than `BLOCK_SECONDS`, as few samples may do."""
+    size = choose_block_size(study.samples, seconds, cores)
+    return min(size, max(1, round(BLOCK_SECONDS / max(seconds, 1e-9) / LANES)) * LANES) if staged else size
 
 
 @contextmanager
@@ -247,12 +347,16 @@ def _owning(
     finally:
         end: dict[str, Any] = {"samples": progress.done, "retries": progress.retries[:1000]}
         end |= {"computing": progress.computing, "committing": progress.committing}
+        end |= {"outcomes": list(map(str, progress.judgements))} if progress.judgements else {}
         run.end(state, end | ({"reason": reason} if reason else {}))
 
 
-def _refuse_full(study: Study, storage: Storage, done: int, block_size: int) -> None:
+def _refuse_full(study: Study, storage: Storage, done: int, samples: int, block_size: int) -> None:
+    """Refuse a storage without room for so many samples, in whole blocks, of which some are there."""
     free = storage.free()
-    needed = Plan.of(study, block_size=block_size).store_size - done * bytes_per_sample(study)
+    rows = min(study.samples, -(-samples // block_size) * block_size)
+    plan = Plan.of(study.model_copy(update={"samples": rows}), block_size=block_size)
+    needed = plan.store_size - done * bytes_per_sample(study)
     if free is not None and free < needed:
         raise EnsembleError(
             f"{storage}: {free / 1e9:.3g} GB are free there, and the samples to go take up to {needed / 1e9:.3g} GB"
@@ -271,9 +375,17 @@ class _Job:
     watch: Callable[[Progress], None]
     seconds: float = 0.0  # that a block takes on one core of this machine
     cluster: bool = False
+    deadline: float = math.inf  # of the monotonic clock, s
     _over: threading.Event = field(default_factory=threading.Event)
 
-    def on_this_machine(self, work: float, *, dashboard: Callable[[str], None] | None = None) -> None:
+    @property
+    def late(self) -> bool:
+        """Whether the run has had its time."""
+        return time.monotonic() > self.deadline
+
+    def on_this_machine(
+        self, work: float, *, dashboard: Callable[[str], None] | None = None, keep: ExitStack | None = None
+    ) -> Any:
         """Compute all: one after the other in this process, or on this machine's own Ray.
 
         Parameters
@@ -282,29 +394,40 @@ class _Job:
             Time that all take on one core, s.
         dashboard
             As of `start_ray`.
+        keep
+            Ends Ray, once it is started; by default it ends at once.
+
+        Returns
+        -------
+        Ray, where it was started, to share out more.
         """
         waiting = list(reversed(self.blocks))
         if not dashboard and (work <= SMALL or len(waiting) == 1 or self.progress.workers == 1):
-            while waiting:
-                self._refuse_taken_over()
-                self._received(self._here(waiting.pop()))
-            return
+            self._ahead(waiting)
+            return None
         started = threading.Event()
 
         def meanwhile() -> None:
-            while len(waiting) > 1 and self.seconds <= AHEAD and not started.is_set():
-                self._received(self._here(waiting.pop()))
+            if self.seconds <= AHEAD:
+                self._ahead(waiting, but=1, until=started)
 
-        with ThreadPoolExecutor(1) as pool:  # Ray's start is mostly waiting
-            ahead = pool.submit(meanwhile)
+        with nullcontext(keep) if keep else ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(meanwhile)  # Ray's start is mostly waiting
             try:
-                with start_ray(None, dashboard=dashboard) as ray:
-                    started.set()
-                    ahead.result()
-                    self.blocks = list(reversed(waiting))
-                    self.share_out(ray)
+                ray = stack.enter_context(start_ray(None, dashboard=dashboard))
+                started.set()
+                ahead.result()
+                self.blocks = list(reversed(waiting))
+                self.share_out(ray)
             finally:
                 started.set()
+            return ray
+
+    def _ahead(self, waiting: list[Block], *, but: int = 0, until: threading.Event | None = None) -> None:
+        """Compute the last of the blocks waiting in this process, one after the other, until so many are left."""
+        while len(waiting) > but and not self.late and not (until and until.is_set()):
+            self._refuse_taken_over()
+            self._received(self._here(waiting.pop()))
 
     def _here(self, block: Block) -> Done:
         for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -359,7 +482,7 @@ class _Job:
         flying: dict[Any, Block] = {}  # in the order in which they were handed out
         began: dict[Any, float] = {}  # since when the oldest of them have had their turn
         looked = longest = 0.0
-        while (waiting or flying) and not self._over.is_set():
+        while (waiting or flying) and not self._over.is_set() and not self.late:
             if (present := time.monotonic()) - looked > _LOOKS:
                 looked, self.progress.workers = present, int(ray.cluster_resources().get("CPU", 0))
                 began = {ref: began.get(ref, present) for ref in list(flying)[: self.progress.workers]}
@@ -411,7 +534,7 @@ class _Job:
             raise RunError(f"{self.ensemble.storage}: taken over by {self.run.taken_over}; this run stops")
 
     def _received(self, done: Done) -> None:
-        self.progress.done += self.ensemble.counted(done.block)
+        self.progress.done += counted(done.block, self.study)
         self.progress.tally = self.progress.tally + done.tally
         self.progress.computing += done.computing
         self.progress.committing += done.committing
@@ -450,6 +573,8 @@ def window(workers: int, *, cluster: bool) -> int:
 def run(
     study: Study,
     *,
+    until: Sequence[str] | None = None,
+    hours: float | None = None,
     output: str | Path | None = None,
     address: str | None = None,
     block_size: int | None = None,
@@ -461,6 +586,11 @@ def run(
     ----------
     study
         From `load`.
+    until
+        Targets, such as ``P(carbon_reduction>=18000) +-0.5%``, instead of the study's own: the run grows until all are
+        met, at most to the study's samples. A target that is missed is a warning.
+    hours
+        Time on the clock after which a run with targets ends at the latest, instead of the study's own.
     output
         The store, a folder or an address in an object store; by default ``ensembles/<name>.zarr``.
     address
@@ -486,5 +616,17 @@ def run(
         When a block fails again and again, or the code does.
     """
     storage = Storage.at(output if output is not None else default_store(study))
-    execute(study, storage, address=address, block_size=block_size, take_over=take_over)
+    judgements: list[Judgement] = []
+    execute(
+        study,
+        storage,
+        until=until,
+        hours=hours,
+        address=address,
+        block_size=block_size,
+        take_over=take_over,
+        judged=judgements.extend,
+    )
+    if text := missed(judgements):
+        warnings.warn(text, stacklevel=2)
     return open_ensemble(storage.address)

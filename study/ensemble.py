@@ -26,8 +26,7 @@ from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.storage import MemoryStore
 
-from kernels import LANES
-from study.config import Study, flatten, variable_name, without_sources
+from study.config import NOT_OF_THE_ROWS, Study, flatten, variable_name, without_sources
 from study.errors import EnsembleError, HotlandError, RunError
 from study.provenance import code_fingerprint, packages
 from study.storage import Storage
@@ -89,9 +88,8 @@ class Ensemble:
         Parameters
         ----------
         block_size
-            Rows of a block; a study with fewer gets smaller ones.
+            Rows of a block.
         """
-        block_size = min(block_size, -(-study.samples // LANES) * LANES)
         about = {
             "fingerprint": study.fingerprint(),
             "code_fingerprint": code_fingerprint(),
@@ -424,7 +422,7 @@ def refuse_other_study(storage: Storage, study: Study) -> None:
         there, here = (flatten(without_sources(s)) for s in (json.loads(attributes["study"]), study.resolved()))
     if not same_study:
         keys = [key for key in sorted(there | here) if there.get(key) != here.get(key)]
-        keys = [key for key in keys if not key.startswith(("samples", "description", "claim"))]
+        keys = [key for key in keys if key.partition(".")[0] not in NOT_OF_THE_ROWS]
         values = ((key, *(_brief(side.get(key, "not given")) for side in (there, here))) for key in keys)
         lines = [f"  {key}: {old} in the store, {new} in the study" for key, old, new in values]
         if len(lines) > 10:

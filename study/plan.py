@@ -63,7 +63,7 @@ class Plan:
     @classmethod
     def of(cls, study: Study, *, block_size: int) -> "Plan":
         """Return the plan of a study in blocks of that size."""
-        block_size = min(block_size, -(-study.samples // LANES) * LANES)  # as of `Ensemble.create`
+        block_size = fitting(block_size, study.samples)
         blocks = -(-study.samples // block_size)
         variables = len(study.uncertain) + len(SAMPLE_VARIABLES) + len(VARIABLES)
         series = trace_objects(study)
@@ -238,6 +238,11 @@ def seconds_per_sample(study: Study) -> float:
     start = time.perf_counter()
     simulate(study.model_copy(update={"winters": winters}), rows)
     return (time.perf_counter() - start) * study.winters / winters / LANES
+
+
+def fitting(block_size: int, samples: int) -> int:
+    """Rows of a block of a study of so many samples: no more than all, in whole groups of lanes."""
+    return min(block_size, -(-samples // LANES) * LANES)
 
 
 def choose_block_size(samples: int, seconds: float, cores: int) -> int:
