@@ -284,11 +284,10 @@ def execute(
                     ray = job.on_this_machine(work, dashboard=say if dashboard else None, keep=stack)
                 if not targets:
                     break
-                late = job.late and leading(ensemble) < stage
-                there = leading(ensemble) if late else stage
+                late, there = job.late, min(stage, leading(ensemble))
                 progress.judgements = growth.judge(storage, there)
                 if growth.over or late:
-                    say(f"{growth}{f'; {hours:g} h are over' if late else ''}")
+                    say(f"{growth}{'' if growth.over else f'; {hours:g} h are over'}")
                     break
                 pace = (time.monotonic() - since) / progress.done if progress.done else seconds / max(count, 1)
                 say(f"{growth}; {growth.outlook(pace)}")

@@ -322,6 +322,10 @@ def test_hours_that_are_spent_end_a_run_between_blocks(
     )
     assert computed == list(range(448, 512))
     assert missed.samples == 512
+    computed.clear()
+    run(tmp_path / "other.zarr", "mean(carbon_reduction) +-0.001%", hours=0.9)  # over as a stage ends
+    assert study.open_ensemble(tmp_path / "other.zarr").sizes["sample"] == 128
+    assert engine.Ensemble.open(Storage.at(tmp_path / "other.zarr")).samples == 128
 
 
 def test_killed_amid_a_stage_it_goes_on_to_the_same_bits(
