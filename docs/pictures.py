@@ -15,6 +15,7 @@ import study
 from kernels.ground import HOUR, HOURLY
 from kernels.well import prescribed_load
 from study.config import WellCase
+from study.drivers import what_drives
 from study.figures import (
     BLUE,
     GREY,
@@ -22,6 +23,7 @@ from study.figures import (
     carbon_reduction_exceedance,
     probability_of_frequency,
     reliability_by_winter,
+    sobol_indices,
     temperature_along_well,
     unmet_against_severity,
     unmet_heat_by_winter,
@@ -54,6 +56,14 @@ def draw_reliability(store: str, target: Path) -> None:
     unmet_against_severity(dataset.isel(sample=slice(512)), cold)  # more points would cover the bands
     reliability_by_winter(dataset, chance)
     reliability_by_winter(dataset, hours, "unmet_hours")
+    _save(figure, target)
+
+
+def draw_sensitivity(store: str, target: Path) -> None:
+    """What drives the carbon reduction, and the hours short."""
+    figure, panels = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+    for drivers, axes in zip(what_drives(store, ["carbon_reduction", "unmet_hours"]).drivers, panels, strict=True):
+        sobol_indices(drivers, axes)
     _save(figure, target)
 
 
@@ -111,6 +121,7 @@ def _save(figure: plt.Figure, target: Path) -> None:
 def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs") -> None:
     draw_study(store, Path(folder) / "shenyang.png")
     draw_reliability(store, Path(folder) / "reliability.png")
+    draw_sensitivity(store, Path(folder) / "sensitivity.png")
     draw_well(Path(folder) / "well.png")
 
 

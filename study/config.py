@@ -62,6 +62,9 @@ MOST_LAYERS = 20
 NOT_OF_THE_ROWS = ("samples", "description", "claim", "stop")
 """Keys that change no row, so a store may be continued with others."""
 
+CHANCE = "chance"
+"""What stands for weather and outages where inputs are named: everything that differs between winters alike."""
+
 MOST_PARAMETERS = 100
 _OWN_NAME = r"[a-z][a-z0-9_]{0,39}"
 
@@ -311,6 +314,15 @@ class Study(Document):
         """
         parts = {k: v for k, v in self.resolved().items() if k not in NOT_OF_THE_ROWS}
         return hashlib.sha256(json.dumps(without_sources(parts), sort_keys=True).encode()).hexdigest()
+
+    def base_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of the design that rows of a store are made from: those themselves, unless two are mixed."""
+        return rows
+
+    def from_other(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return in which rows an uncertain input, or `CHANCE`, comes from a second design (`study.pick_freeze`)."""
+        del name  # it never does
+        return np.zeros(len(rows), dtype=np.bool_)
 
     def with_overrides(self, *, samples: int | None = None, seed: int | None = None) -> "Study":
         """Return the study with another number of samples or another seed; ConfigError when it is not allowed."""

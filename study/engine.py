@@ -117,7 +117,7 @@ def compute_block(study: Study, ensemble: Ensemble, block: Block, attempt: int =
 
 def chunks_of(study: Study, ensemble: Ensemble, block: Block, results: Results) -> dict[str, NDArray[np.generic]]:
     """Numbers of all chunks of a block, by name, from what its rows came to."""
-    coordinates = {"sample": block.rows, "replicate": block.rows % study.replicates}
+    coordinates = {"sample": block.rows, "replicate": study.base_rows(block.rows) % study.replicates}
     values = {variable_name(name): value for name, value in results.values.items()}
     return ensemble.chunks(block, {**coordinates, **values}, results.traces)
 

@@ -456,9 +456,20 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
     StorageError
         When the address is none, or access is denied.
     """
+    storage = Storage.at(store)
+    with reading(storage):
+        if "mixed" in json.loads(read_metadata(storage)["attributes"]["study"]):
+            raise EnsembleError(
+                f"{storage}: its rows extend an ensemble and are none by themselves; give the ensemble beside it to "
+                "`hotland sensitivity`"
+            )
+    return open_rows(storage)
+
+
+def open_rows(storage: Storage) -> "xr.Dataset":
+    """Open a store as `open_ensemble` does, whatever its rows are."""
     import xarray as xr  # slow to import, and not needed to write an ensemble
 
-    storage = Storage.at(store)
     ensemble = Ensemble.open(storage)
     blocks = ensemble.received()  # first: what is received later may be seen, what is not yet there may not
     receipts = ensemble.receipts(blocks)

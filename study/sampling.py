@@ -10,6 +10,9 @@ that the spread between them shows how far an estimate can be trusted. Within a 
 Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS` (a hash chooses among
 later ones for names of the user's own), with the others by a hash of its name. Adding, removing or reordering inputs
 changes no other. Correlated inputs follow a Gaussian copula.
+
+A second design, independent of the first and as good, has the names with `OTHER` before them: `study.pick_freeze` mixes
+the two.
 """
 
 import hashlib
@@ -27,8 +30,10 @@ from study.correlation import cholesky
 Array = NDArray[np.float64]
 
 MOST_DIMENSIONS = 256  # never to be changed: scrambles are drawn for all of them together
-OWN_DIMENSIONS = range(MOST_DIMENSIONS, MOST_DIMENSIONS + 4096)
-"""Dimensions (Joe and Kuo 2008) for inputs that the user names: none in common with the schema's inputs."""
+OWN_DIMENSIONS = range(2 * MOST_DIMENSIONS, 2 * MOST_DIMENSIONS + 4096)
+"""Dimensions (Joe and Kuo 2008) for inputs that the user names: none in common with the schema's in either design."""
+OTHER = "other "
+"""Before the name of an input: its draws in the second design."""
 _BITS = 32
 _STRATA = 64
 _PAGE = 4096  # random rows made together
@@ -155,8 +160,11 @@ def sample_inputs(study: Study, rows: NDArray[np.int64]) -> dict[str, Array]:
     -------
     By key, in the canonical unit of each, shape (row,).
     """
-    drawn = list(study.drawn)
-    u = dict(zip(drawn, uniforms(study, drawn, rows).T, strict=True))
+    drawn, base = list(study.drawn), study.base_rows(rows)
+    u = dict(zip(drawn, uniforms(study, drawn, base).T, strict=True))
+    for name in drawn:
+        if (other := study.from_other(name, rows)).any():
+            u[name][other] = uniforms(study, [f"{OTHER}{name}"], base[other])[:, 0]
     return study.quantiles(correlate(study, u), len(rows))
 
 
@@ -187,12 +195,16 @@ def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
 
 
-@lru_cache(maxsize=64)
-def _scrambled_sobol(seed: int, replicate: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Direction numbers, (dimension, bit), and digital shift, (dimension,), of a scrambled sequence."""
-    rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol"), replicate]))
-    sequence = qmc.Sobol(MOST_DIMENSIONS, scramble=True, bits=_BITS, rng=rng)
-    return sequence._sv, sequence._shift
+@lru_cache(maxsize=128)
+def _scrambled_sobol(seed: int, replicate: int, other: bool) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Direction numbers, (dimension, bit), and digital shift, (dimension,), of a scrambled sequence.
+
+    The other design's are dimensions above those of the first, so that the two together fill one cube.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, _key("other sobol" if other else "sobol"), replicate]))
+    sequence = qmc.Sobol(MOST_DIMENSIONS * (1 + other), scramble=True, bits=_BITS, rng=rng)
+    above = MOST_DIMENSIONS * other
+    return sequence._sv[above:], sequence._shift[above:]
 
 
 def own_dimension(name: str, replicate: int) -> int:
@@ -214,7 +226,8 @@ def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[
     rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol parameters"), replicate, _key(name)]))
     matrix = np.tril(rng.integers(0, 2, (_BITS, _BITS), dtype=np.uint32), -1) + np.eye(_BITS, dtype=np.uint32)
     place = np.arange(_BITS, dtype=np.uint32)[::-1, None]  # the first bit is the most significant one
-    digits = _directions()[own_dimension(name, replicate)] >> place & np.uint32(1)
+    above = len(OWN_DIMENSIONS) * name.startswith(OTHER)
+    digits = _directions()[own_dimension(name.removeprefix(OTHER), replicate) + above] >> place & np.uint32(1)
     scrambled = ((matrix @ digits & np.uint32(1)) << place).sum(axis=0, dtype=np.uint32)
     return scrambled, rng.integers(0, 2**_BITS, dtype=np.uint32)
 
@@ -222,7 +235,8 @@ def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[
 @lru_cache(maxsize=1)
 def _directions() -> NDArray[np.uint32]:
     """Direction numbers of Joe and Kuo (2008), (dimension, bit)."""
-    directions: NDArray[np.uint32] = qmc.Sobol(OWN_DIMENSIONS.stop, scramble=False, bits=_BITS)._sv
+    last = OWN_DIMENSIONS.stop + len(OWN_DIMENSIONS)
+    directions: NDArray[np.uint32] = qmc.Sobol(last, scramble=False, bits=_BITS)._sv
     return directions
 
 
@@ -230,9 +244,10 @@ def _sobol_dimensions(seed: int, replicate: int, names: Sequence[str]) -> tuple[
     """Direction numbers, (name, bit), and digital shift, (name,), of some inputs in one replicate."""
     directions, shift = np.empty((len(names), _BITS), dtype=np.uint32), np.empty(len(names), dtype=np.uint32)
     for n, name in enumerate(names):
-        if name in _COLUMNS:
-            of_all, shifts = _scrambled_sobol(seed, replicate)
-            directions[n], shift[n] = of_all[_COLUMNS[name]], shifts[_COLUMNS[name]]
+        column = _COLUMNS.get(name.removeprefix(OTHER))
+        if column is not None:
+            of_all, shifts = _scrambled_sobol(seed, replicate, name.startswith(OTHER))
+            directions[n], shift[n] = of_all[column], shifts[column]
         else:
             directions[n], shift[n] = _scrambled_dimension(seed, replicate, name)
     return directions, shift

@@ -32,7 +32,7 @@ from kernels.pipes import GRAVITY, thermal_resistances
 from kernels.resampling import blocks_of_winters, whole_winters
 from kernels.season import WIDTH, Season, Winter
 from kernels.well import share_cells
-from study.config import Study, building_problem, geometry_problem, supply_problem
+from study.config import CHANCE, Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
 from study.heating import (
@@ -88,6 +88,9 @@ PACES = 4
 
 LARGEST_IMBALANCE = 1e-9
 
+OTHER_CHANCE = 2**40
+"""Added to a row's index, which is smaller, where its weather and outages are those of the other design."""
+
 LARGEST_FRICTION = 20e6
 """Pressure drop above which pumping makes no sense, Pa: some ten times that of a common well."""
 
@@ -122,12 +125,13 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
     inputs = sample_inputs(study, rows)
     reasons = screen(study, inputs)
     traces = Traces.empty(study, rows)
+    keys = study.base_rows(rows) + OTHER_CHANCE * study.from_other(CHANCE, rows)
     groups: list[dict[str, Array]] = []
     faults: dict[int, str] = {}
     with np.errstate(all="ignore"):  # rows with impossible inputs become NaN, and say so
         for start in range(0, len(rows), LANES):
             group = np.arange(start, min(start + LANES, len(rows)))
-            groups.append(_simulate_group(study, rows, inputs, group, faults, traces))
+            groups.append(_simulate_group(study, keys, inputs, group, faults, traces))
     values: dict[str, NDArray[np.generic]] = {name: np.concatenate([g[name] for g in groups]) for name in groups[0]}
     _judge_fluid(study, inputs, values.pop(FLUID_TEMPERATURE), values["inlet_temperature_min"], reasons)
     status = np.full(len(rows), OK, dtype=np.int8)
@@ -152,7 +156,7 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
 
 def _simulate_group(
     study: Study,
-    rows: NDArray[np.int64],
+    keys: NDArray[np.int64],
     inputs: Inputs,
     group: NDArray[np.int64],
     faults: dict[int, str],
@@ -160,31 +164,32 @@ def _simulate_group(
 ) -> dict[str, Array]:
     """Compute at most `LANES` rows; those whose numbers raise an error are noted and NaN.
 
-    Which rows they are is first asked of one winter, and of all winters only where that does not tell.
+    `keys` says which weather and outages each row has. Which rows fail is first asked of one winter, and of all winters
+    only where that does not tell.
     """
     try:
-        return _together(study, rows, inputs, group, traces)
+        return _together(study, keys, inputs, group, traces)
     except NUMERICAL:
-        faults |= _faults_of_one_winter(study, rows, inputs, group)
+        faults |= _faults_of_one_winter(study, keys, inputs, group)
     left = np.array([row not in faults for row in group])
     found = _nothing(study, len(group))
     if left.any():
-        for name, value in _by_halves(study, rows, inputs, group[left], faults, traces).items():
+        for name, value in _by_halves(study, keys, inputs, group[left], faults, traces).items():
             found[name][left] = value
     return found
 
 
 def _together(
-    study: Study, rows: NDArray[np.int64], inputs: Inputs, group: NDArray[np.int64], traces: Traces | None
+    study: Study, keys: NDArray[np.int64], inputs: Inputs, group: NDArray[np.int64], traces: Traces | None
 ) -> dict[str, Array]:
     lanes = group[np.minimum(np.arange(LANES), len(group) - 1)]
     of_lanes = {key: value[lanes] for key, value in inputs.items()}
-    found = _simulate_lanes(study, rows[lanes], of_lanes, Recorder.of(study, traces, group))
+    found = _simulate_lanes(study, keys[lanes], of_lanes, Recorder.of(study, traces, group))
     return {name: value[: len(group)] for name, value in found.items()}
 
 
 def _faults_of_one_winter(
-    study: Study, rows: NDArray[np.int64], inputs: Inputs, group: NDArray[np.int64]
+    study: Study, keys: NDArray[np.int64], inputs: Inputs, group: NDArray[np.int64]
 ) -> dict[int, str]:
     """Rows whose numbers raise an error in the first winter already, found by halving, and the error.
 
@@ -194,19 +199,19 @@ def _faults_of_one_winter(
     lanes = group[np.minimum(np.arange(width), len(group) - 1)]
     try:
         of_lanes = {key: value[lanes] for key, value in inputs.items()}
-        _simulate_lanes(study.model_copy(update={"winters": 1}), rows[lanes], of_lanes)
+        _simulate_lanes(study.model_copy(update={"winters": 1}), keys[lanes], of_lanes)
     except NUMERICAL as error:
         if len(group) == 1:
             return {int(group[0]): _words(error)}
         half = len(group) // 2
-        first, second = (_faults_of_one_winter(study, rows, inputs, part) for part in (group[:half], group[half:]))
+        first, second = (_faults_of_one_winter(study, keys, inputs, part) for part in (group[:half], group[half:]))
         return first | second
     return {}
 
 
 def _by_halves(
     study: Study,
-    rows: NDArray[np.int64],
+    keys: NDArray[np.int64],
     inputs: Inputs,
     group: NDArray[np.int64],
     faults: dict[int, str],
@@ -214,13 +219,13 @@ def _by_halves(
 ) -> dict[str, Array]:
     """Compute rows together, or if that raises an error, each half of them."""
     try:
-        return _together(study, rows, inputs, group, traces)
+        return _together(study, keys, inputs, group, traces)
     except NUMERICAL as error:
         if len(group) == 1:
             faults[int(group[0])] = _words(error)
             return _nothing(study, 1)
     half = len(group) // 2
-    first, second = (_by_halves(study, rows, inputs, part, faults, traces) for part in (group[:half], group[half:]))
+    first, second = (_by_halves(study, keys, inputs, part, faults, traces) for part in (group[:half], group[half:]))
     return {name: np.concatenate([value, second[name]]) for name, value in first.items()}
 
 
@@ -473,23 +478,23 @@ def _summer(study: Study) -> list[tuple[float, bool]]:
     return [(24 * HOUR * days / steps, heats) for days, steps, heats in stretches if days > 0 for _ in range(steps)]
 
 
-def _weather(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> Callable[[int], Array]:
+def _weather(study: Study, keys: NDArray[np.int64], inputs: Inputs) -> Callable[[int], Array]:
     """Outdoor temperature of each winter, °C, (hour, lane)."""
     seed, season, climate = np.uint64(study.seed), study.season, study.climate
     offset = {"mean_offset": inputs["climate.mean_offset"], "warming": inputs["climate.warming"]}
     if climate.record is not None:
         record = recorded_winters(climate.record)
-        offsets = weather.winter_offsets(np.zeros((study.winters, len(rows))), season_standard_deviation=0.0, **offset)
+        offsets = weather.winter_offsets(np.zeros((study.winters, len(keys))), season_standard_deviation=0.0, **offset)
 
         def recorded(winter: int) -> Array:
             if climate.block_length is None:
-                return np.asarray(whole_winters(record, offsets[winter], seed, rows, winter))
+                return np.asarray(whole_winters(record, offsets[winter], seed, keys, winter))
             days = int(climate.block_length)
-            return np.asarray(blocks_of_winters(record, offsets[winter], seed, rows, winter, season.first_day, days))
+            return np.asarray(blocks_of_winters(record, offsets[winter], seed, keys, winter, season.first_day, days))
 
         return recorded
     first_day, days = season.first_day, season.days
-    of_winters, of_days = weather.innovations(study.seed, rows, winters=study.winters, first_day=first_day, days=days)
+    of_winters, of_days = weather.innovations(study.seed, keys, winters=study.winters, first_day=first_day, days=days)
     offsets = weather.winter_offsets(
         of_winters, season_standard_deviation=inputs["climate.season_standard_deviation"], **offset
     )
@@ -503,18 +508,18 @@ def _weather(study: Study, rows: NDArray[np.int64], inputs: Inputs) -> Callable[
 
 
 def _simulate_lanes(
-    study: Study, rows: NDArray[np.int64], inputs: Inputs, recorder: Recorder | None = None
+    study: Study, keys: NDArray[np.int64], inputs: Inputs, recorder: Recorder | None = None
 ) -> dict[str, Array]:
-    outdoor = _weather(study, rows, inputs)
+    outdoor = _weather(study, keys, inputs)
     building = building_inputs(inputs)
-    asked, indoor = np.empty((2, 24 * study.season.days, len(rows)))  # of one winter after the other
+    asked, indoor = np.empty((2, 24 * study.season.days, len(keys)))  # of one winter after the other
 
     def winter(number: int) -> Winter:
         air, occupied = outdoor(number), occupied_hours(study, number)
         demand(air, occupied, life.circuit.thermal, **building, heat=asked, temperature=indoor)
-        return Winter(air, asked, indoor, occupied, working_units(study, inputs, rows, number))
+        return Winter(air, asked, indoor, occupied, working_units(study, inputs, keys, number))
 
-    given, temperature = inputs, np.full(len(rows), FIRST_GUESS)
+    given, temperature = inputs, np.full(len(keys), FIRST_GUESS)
     inputs = with_fluid(given, study.fluid.medium, temperature)
     life = _Life.of(study, inputs)
     if study.fluid.medium is not None and study.fluid.temperature is None:

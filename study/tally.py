@@ -117,7 +117,7 @@ class Tally:
         within = rows < study.samples
         good = within & (status == 0)
         kinds, numbers = np.unique(status[within & (status != 0)], return_counts=True)
-        replicate = rows[good] % study.replicates
+        replicate = study.base_rows(rows[good]) % study.replicates
         shape = (int(good.sum()), study.winters)
         by_winter, by_life = {}, {}
         for name in watched:

@@ -16,6 +16,7 @@ from study.config import Study
 from study.engine import chunks_of
 from study.ensemble import ROOT, Block, Ensemble, chunk_key, decode, digest, lay_out, read_metadata, reading
 from study.errors import EnsembleError
+from study.pick_freeze import MixedStudy
 from study.provenance import code_fingerprint
 from study.simulation import simulate
 from study.storage import Storage
@@ -127,7 +128,8 @@ def stored_study(storage: Storage) -> Study:
     """
     attributes = read_metadata(storage)["attributes"]
     try:
-        return Study.model_validate(json.loads(attributes["study"]))
+        resolved = json.loads(attributes["study"])
+        return (MixedStudy if "mixed" in resolved else Study).model_validate(resolved)
     except Exception as error:  # it may hold anything
         said = str(error).splitlines()[0][:200]
         raise EnsembleError(f"{storage}: the study in it cannot be read: {said}") from error

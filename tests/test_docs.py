@@ -82,6 +82,26 @@ def test_commands_and_snippet_of_the_pages(
     plt.close("all")
 
 
+def test_commands_and_snippet_of_the_page_of_sensitivity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "sensitivity.md").read_text()
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    (commands,) = blocks(page, "sh")
+    for command, *arguments in map(shlex.split, commands.splitlines()):
+        assert command == ".venv/bin/hotland"
+        monkeypatch.setattr("sys.argv", ["hotland", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code, capsys.readouterr().err
+        assert capsys.readouterr().out
+    (snippet,) = blocks(page, "python")
+    exec(snippet, {})
+    assert (tmp_path / "drivers.png").stat().st_size > 10_000
+    plt.close("all")
+
+
 @pytest.mark.parametrize("city", built_in_climates())
 def test_one_line_moves_the_shenyang_study(tmp_path: Path, city: str) -> None:
     assert city in README.lower()

@@ -298,7 +298,7 @@ def test_every_prefix_of_the_design_is_balanced(replicates: int) -> None:
 def test_own_dimensions_have_scrambled_points_of_their_own() -> None:
     """A digit of the scrambled point is a sum of the unscrambled point's digits up to it, its own among them."""
     name = OWN[0]
-    assert OWN_DIMENSIONS.start == MOST_DIMENSIONS  # no generator matrix in common with the schema's inputs
+    assert OWN_DIMENSIONS.start == 2 * MOST_DIMENSIONS  # no generator matrix in common with the schema's inputs
     n = 2**10
     every = qmc.Sobol(OWN_DIMENSIONS.stop, scramble=False, bits=32).random(n)
     u = uniforms(SHENYANG, [name], np.arange(n * 16))[:, 0]
