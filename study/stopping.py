@@ -9,29 +9,29 @@ little of that.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from operator import ge, gt, le, lt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from study import statistics
 from study.config import Study
 from study.ensemble import open_ensemble, reading
-from study.statistics import Estimate
+from study.errors import EnsembleError
 from study.storage import Storage
-from study.target import Target
+from study.target import Comparison, Target
 
 if TYPE_CHECKING:
     import xarray as xr
 
 FIRST_ROWS = 16
 """Rows of each replicate in the first stage."""
-MOST_FAILED = 0.01
-"""No target is met where a larger share of the samples failed."""
 SLOWEST, FASTEST = 0.5, 1.5
 """Half-widths are expected to fall like n^-r, with a rate r between these: of plain Monte Carlo, and of scrambled nets
 for smooth functions (Owen 1997, Ann. Stat. 25:1541)."""
+_COMPARE: dict[Comparison, Callable[..., Any]] = {">=": ge, ">": gt, "<=": le, "<": lt}
 _PIECE = 2**16  # rows read at a time
 
 
@@ -233,53 +233,46 @@ def judge(targets: Sequence[Target], storage: Storage, samples: int) -> tuple[Ju
         return tuple(Judgement(target, 0, remark="no sample is done") for target in targets)
     dataset = open_ensemble(storage.address).isel(sample=slice(samples))
     with reading(storage):
-        good = dataset["status"].values == 0
-        replicate = dataset["replicate"].values[good]
-        design = str(json.loads(dataset.attrs["study"])["design"])
-        failed = int((~good).sum())
-        if failed > MOST_FAILED * len(good):
-            remark = f"{failed:,} of {len(good):,} samples failed, more than {MOST_FAILED:.0%}"
-            return tuple(Judgement(target, samples, remark=remark) for target in targets)
-        return tuple(_judged(target, dataset, good, replicate, design) for target in targets)
+        design = json.loads(dataset.attrs["study"])["design"]
+        try:
+            good = statistics.usable(dataset)
+        except EnsembleError as error:
+            return tuple(Judgement(target, samples, remark=str(error)) for target in targets)
+        return tuple(_judged(target, good, design) for target in targets)
 
 
-def _judged(target: Target, dataset: "xr.Dataset", good: np.ndarray, replicate: np.ndarray, design: str) -> Judgement:
-    found = _estimate(target, _values(target, dataset)[good], replicate, design)
+def _judged(target: Target, dataset: "xr.Dataset", design: Any) -> Judgement:
+    found = statistics.estimate(_estimate(target, _values(target, dataset), design))
     half = max(found.high - found.value, found.value - found.low)
-    failed = 1.0 - good.mean()
-    if target.statistic == "P":
-        half += failed  # which may be all of one kind
-    remark = "" if math.isfinite(half) else "too few samples, or all alike"
-    return Judgement(target, len(good), found.value, half if math.isfinite(half) else math.nan, remark)
+    known = math.isfinite(found.low) and math.isfinite(found.high)
+    return Judgement(target, dataset.sizes["sample"], found.value, half if known else math.nan, found.remark)
 
 
-def _values(target: Target, dataset: "xr.Dataset") -> np.ndarray:
+def _values(target: Target, dataset: "xr.Dataset") -> "xr.DataArray":
     """What a target is about, (sample,) or, of single winters, (sample, winter)."""
     output = dataset[target.output]
-    pieces = []
-    for start in range(0, output.sizes["sample"], _PIECE):
-        piece = output.isel(sample=slice(start, start + _PIECE)).transpose("sample", ...)
-        if target.reduction == "winters" or "winter" not in piece.dims:
-            pieces.append(piece.values)
-        else:
-            pieces.append(getattr(piece.load(), target.reduction)("winter", skipna=False).values)
-    return np.concatenate(pieces)
+    if target.reduction == "winters" or "winter" not in output.dims:
+        return output
+    pieces = [
+        getattr(output.isel(sample=slice(start, start + _PIECE)).load(), target.reduction)("winter", skipna=False)
+        for start in range(0, output.sizes["sample"], _PIECE)
+    ]
+    return output.isel(winter=0, drop=True).copy(data=np.concatenate([piece.values for piece in pieces]))
 
 
-def _estimate(target: Target, values: np.ndarray, replicate: np.ndarray, design: str) -> Estimate:
-    """A target's statistic, by the estimators of `study.statistics`."""
+def _estimate(target: Target, values: "xr.DataArray", design: Any) -> "xr.Dataset":
+    """A target's statistic, over samples and, where they are there, winters."""
+    over = ("sample", "winter") if "winter" in values.dims else ("sample",)
+    options: Any = {"over": over, "design": design}
     if target.statistic == "mean":
-        return statistics.mean(values, replicate)
+        return statistics.mean(values, **options)
     if target.statistic == "P":
-        event = {
-            ">=": np.greater_equal,
-            ">": np.greater,
-            "<=": np.less_equal,
-            "<": np.less,
-        }[target.comparison](values, target.threshold)
-        return statistics.probability(event, replicate, monte_carlo=design == "monte_carlo")
-    share = target.parameter if target.statistic == "quantile" else 1.0 - 1.0 / target.parameter
-    return statistics.quantile(values, replicate, share)
+        return statistics.probability(_COMPARE[target.comparison](values, target.threshold), **options)
+    if target.statistic == "cvar":
+        return statistics.conditional_value_at_risk(values, target.parameter, tail=target.tail, **options)
+    if target.statistic == "return_level":
+        return statistics.return_level(values, target.parameter, **options)
+    return statistics.quantile(values, target.parameter, **options)
 
 
 def missed(judgements: Sequence[Judgement]) -> str:

@@ -17,7 +17,8 @@ from study.quantity import Quantity, short
 from study.reading import Section
 from study.variables import SAMPLE_VARIABLES, VARIABLES
 
-Statistic = Literal["P", "mean", "quantile", "return_level"]
+Statistic = Literal["P", "mean", "quantile", "cvar", "return_level"]
+Tail = Literal["upper", "lower"]
 Comparison = Literal[">=", ">", "<=", "<"]
 Reduction = Literal["mean", "min", "max", "sum", "winters"]
 
@@ -27,7 +28,9 @@ REDUCTIONS: tuple[Reduction, ...] = ("mean", "min", "max", "sum", "winters")
 """Of the winters of a sample, and `winters`, each one by itself."""
 COMPARISONS: dict[str, Comparison] = {">=": ">=", "≥": ">=", ">": ">", "<=": "<=", "≤": "<=", "<": "<"}
 EXAMPLE = "P(carbon_reduction>=18000) +-0.5%"
-STATISTICS = "P(OUTPUT>=NUMBER), mean(OUTPUT), q05(OUTPUT), quantile(OUTPUT, 5%), return_level(OUTPUT, 50)"
+STATISTICS = (
+    "P(OUTPUT>=NUMBER), mean(OUTPUT), q05(OUTPUT), quantile(OUTPUT, 5%), cvar(OUTPUT, 5%), return_level(OUTPUT, 50)"
+)
 MOST_TARGETS, MOST_HOURS, LONGEST_PERIOD = 100, 1e6, 1e6
 _LONGEST = 300
 
@@ -58,7 +61,9 @@ class Target:
     comparison, threshold
         Of a probability; the threshold in the output's units.
     parameter
-        Share of a quantile, or period of a return level in winters.
+        Share of a quantile or of a conditional value at risk, or period of a return level in winters.
+    tail
+        Of a conditional value at risk: whether it is the mean of the highest or of the lowest.
     """
 
     text: str
@@ -70,6 +75,7 @@ class Target:
     comparison: Comparison = ">="
     threshold: float = math.nan
     parameter: float = math.nan
+    tail: Tail = "upper"
 
     @classmethod
     def parse(cls, text: str) -> "Target":
@@ -96,6 +102,9 @@ class Target:
             output, reduction, comparison, threshold = _event(inside)
             tolerance = _of_probability(tolerances[0].strip())
             return cls(words, "P", output, reduction, tolerance, False, comparison, threshold)
+        tail: Tail = "upper"
+        if name == "cvar":
+            inside, tail = _tail(inside)
         inside, statistic, parameter = _parameter(name, inside)
         output, reduction = _output(inside, "winters")
         if statistic == "mean" and reduction == "winters":
@@ -103,7 +112,7 @@ class Target:
         if statistic == "return_level" and (reduction != "winters" or output not in VARIABLES):
             raise ValueError(f"{_shown(call[0])}: allowed: an output of each winter, as it is")
         tolerance, relative = _absolute_or_relative(tolerances[0].strip(), output)
-        return cls(words, statistic, output, reduction, tolerance, relative, parameter=parameter)
+        return cls(words, statistic, output, reduction, tolerance, relative, parameter=parameter, tail=tail)
 
     @property
     def name(self) -> str:
@@ -135,23 +144,35 @@ def _parameter(name: str, inside: str) -> tuple[str, Statistic, float]:
         return inside, "mean", math.nan
     if (short_form := _QUANTILE.fullmatch(name)) and int(short_form[1]):
         return inside, "quantile", int(short_form[1]) / 100
-    if name not in ("quantile", "return_level"):
+    if name not in ("quantile", "cvar", "return_level"):
         hint = "; a probability is P" if name == "p" else ""
         raise ValueError(f"{short(name)} is no statistic{hint}; allowed: {STATISTICS}")
     inside, comma, last = inside.rpartition(",")
-    if name == "quantile":
+    if name != "return_level":
         if not comma:
-            raise ValueError("quantile(...): its share is missing; allowed: quantile(OUTPUT, 5%)")
-        share = _quantity(last.strip(), "1", "quantile(...)")
+            raise ValueError(f"{name}(...): its share is missing; allowed: {name}(OUTPUT, 5%)")
+        share = _quantity(last.strip(), "1", f"{name}(...)")
         if not 0.0 < share < 1.0:
-            raise ValueError(f"quantile(..., {_shown(last.strip())}): allowed: above 0 % and below 100 %, such as 5%")
-        return inside, "quantile", share
+            raise ValueError(f"{name}(..., {_shown(last.strip())}): allowed: above 0 % and below 100 %, such as 5%")
+        return inside, "quantile" if name == "quantile" else "cvar", share
     if not comma:
         raise ValueError("return_level(...): its period is missing; allowed: return_level(OUTPUT, 50), of 50 winters")
     period = _quantity(last.strip(), "1", "return_level(...)")
     if not 1.0 < period <= LONGEST_PERIOD:
         raise ValueError(f"return_level(..., {_shown(last.strip())}): allowed: more than 1 winter, such as 50")
     return inside, "return_level", period
+
+
+def _tail(inside: str) -> tuple[str, Tail]:
+    """What is left inside of a conditional value at risk, and its tail, if that is said last."""
+    rest, _, last = inside.rpartition(",")
+    return (
+        (rest, "lower")
+        if last.strip() == "lower"
+        else (rest, "upper")
+        if last.strip() == "upper"
+        else (inside, "upper")
+    )
 
 
 def _output(text: str, usual: Reduction) -> tuple[str, Reduction]:

@@ -54,6 +54,8 @@ MEAN = 1000.0  # of `output`
         ("mean(indoor_temperature_min) +-0.1 K", {"tolerance": 0.1}),
         ("q05(carbon_reduction) +-50 t", {"statistic": "quantile", "parameter": 0.05, "reduction": "winters"}),
         ("quantile(max(unmet_hours), 99.5%) +-9", {"statistic": "quantile", "parameter": 0.995, "reduction": "max"}),
+        ("cvar(unmet_hours, 5%) +-2", {"statistic": "cvar", "parameter": 0.05, "tail": "upper"}),
+        ("cvar(sum(carbon_reduction), 5 %, lower) +-2", {"tail": "lower", "reduction": "sum"}),
         ("return_level(unmet_hours, 50) +-2 h", {"statistic": "return_level", "parameter": 50.0, "tolerance": 2.0}),
     ],
 )
@@ -93,6 +95,7 @@ WRONG = [
     ("q00(unmet_hours) +-1", "'q00' is no statistic"),
     ("quantile(unmet_hours) +-1", "its share is missing; allowed: quantile(OUTPUT, 5%)"),
     ("quantile(unmet_hours, 5) +-1", "above 0 % and below 100 %"),
+    ("cvar(unmet_hours, middle) +-1", "cvar(...): 'middle': not a number with a unit"),
     ("return_level(unmet_hours) +-1", "its period is missing"),
     ("return_level(unmet_hours, 1) +-1", "more than 1 winter"),
     ("return_level(max(unmet_hours), 50) +-1", "an output of each winter, as it is"),
@@ -375,6 +378,7 @@ def test_a_large_run_that_was_stopped_is_judged_by_its_whole_stages(tmp_path: Pa
         ("P(max(carbon_reduction)<900) +-1%", lambda x: (x < 900).mean()),
         ("P(winters(carbon_reduction)<900) +-1%", lambda x: (x < 900).mean()),
         ("q05(carbon_reduction) +-1", lambda x: np.quantile(x, 0.05)),
+        ("cvar(carbon_reduction, 10%, lower) +-1", lambda x: np.sort(x)[: len(x) // 10].mean()),
         ("return_level(carbon_reduction, 50) +-1", lambda x: np.quantile(x, 0.98)),
     ],
 )
