@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Column, Table
 
-from study.errors import ClusterLostError, HotlandError, RunError
+from study.errors import ClusterLostError, EnsembleError, HotlandError, RunError
 
 # The rest is imported by the command that needs it: help and wrong options answer at once.
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from study.config import Study
     from study.engine import Progress
     from study.stopping import Judgement
+    from study.storage import Storage
     from study.summary import Over
 
 WIDTH = 116
@@ -78,7 +79,6 @@ def run(
     is kept and the exit status is 1.
     """
     from study import engine
-    from study.cluster import messages_to_file
     from study.config import load_study
     from study.ensemble import open_ensemble
     from study.stopping import missed
@@ -88,38 +88,29 @@ def run(
     targets, _ = engine.asked(study, until or None, hours)
     judgements: list[Judgement] = []
     storage = Storage.at(output if output is not None else engine.default_store(study))
-    with os.fdopen(os.dup(2), "w", errors="replace") as screen:
-        terminal = screen.isatty()
-        say = Console(
-            file=screen, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
-        )
+    with _screen() as say:
         say.print(
             f"{_plan(study)}{' at most' if targets else ''}, {len(study.uncertain)} uncertain inputs, {study.design}"
         )
         _warn(study, say)
-        with messages_to_file() as log, _progress(say) as watch:
-            try:
-                engine.execute(
-                    study,
-                    storage,
-                    until=until or None,
-                    hours=hours,
-                    address=address,
-                    block_size=block_size,
-                    take_over=take_over,
-                    dashboard=dashboard,
-                    say=say.print,
-                    watch=watch,
-                    judged=judgements.extend,
-                )
-            except RunError as error:
-                if log.exists() and log.stat().st_size:
-                    raise type(error)(f"{error}\nRay's own messages: {log}") from error
-                raise
-            except KeyboardInterrupt:
-                say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
-                raise
-    _print_summary(open_ensemble(storage.address), as_json=False)
+        with _running(storage, say) as watch:
+            engine.execute(
+                study,
+                storage,
+                until=until or None,
+                hours=hours,
+                address=address,
+                block_size=block_size,
+                take_over=take_over,
+                dashboard=dashboard,
+                say=say.print,
+                watch=watch,
+                judged=judgements.extend,
+            )
+    try:
+        _print_summary(open_ensemble(storage.address), as_json=False)
+    except EnsembleError as error:  # too many samples failed
+        raise RunError(str(error)) from error
     if text := missed(judgements):
         raise RunError(text)
 
@@ -236,28 +227,15 @@ def sensitivity(
 def _extend(store: str, base: int, *, address: str | None, take_over: bool) -> None:
     """Compute the rows that extend an ensemble, or what is left of them."""
     from study import engine
-    from study.cluster import messages_to_file
     from study.pick_freeze import extended_study, store_of
     from study.storage import Storage
 
     mixed = extended_study(store, base=base)
     beside = Storage.at(store_of(Storage.at(store).address))
-    with os.fdopen(os.dup(2), "w", errors="replace") as screen:
-        terminal = screen.isatty()
-        say = Console(
-            file=screen, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
-        )
+    with _screen() as say:
         say.print(f"{base:,} samples, each with {mixed.matrices} more rows of {mixed.winters} winters")
-        with messages_to_file() as log, _progress(say) as watch:
-            try:
-                engine.execute(mixed, beside, address=address, take_over=take_over, say=say.print, watch=watch)
-            except RunError as error:
-                if log.exists() and log.stat().st_size:
-                    raise type(error)(f"{error}\nRay's own messages: {log}") from error
-                raise
-            except KeyboardInterrupt:
-                say.print(f"interrupted; what is done is kept in {beside}, the same command goes on from there")
-                raise
+        with _running(beside, say) as watch:
+            engine.execute(mixed, beside, address=address, take_over=take_over, say=say.print, watch=watch)
 
 
 @commands.command()
@@ -487,6 +465,33 @@ def _print_summary(
         click.echo(to_json(dataset, lines, over=over))
     else:
         print_table(dataset, lines, Console(width=WIDTH, highlight=False, markup=False))
+
+
+@contextmanager
+def _screen() -> Iterator[Console]:
+    """Standard error for people, also where a worker's messages take its descriptor."""
+    with os.fdopen(os.dup(2), "w", errors="replace") as screen:
+        terminal = screen.isatty()
+        yield Console(
+            file=screen, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
+        )
+
+
+@contextmanager
+def _running(storage: "Storage", say: Console) -> Iterator[Callable[["Progress"], None]]:
+    """Show progress; an error names the file of Ray's messages, an interruption says what is kept."""
+    from study.cluster import messages_to_file
+
+    with messages_to_file() as log, _progress(say) as watch:
+        try:
+            yield watch
+        except RunError as error:
+            if log.exists() and log.stat().st_size:
+                raise type(error)(f"{error}\nRay's own messages: {log}") from error
+            raise
+        except KeyboardInterrupt:
+            say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
+            raise
 
 
 @contextmanager

@@ -327,7 +327,7 @@ class Study(Document):
     def with_overrides(self, *, samples: int | None = None, seed: int | None = None) -> "Study":
         """Return the study with another number of samples or another seed; ConfigError when it is not allowed."""
         changes = {name: value for name, value in (("samples", samples), ("seed", seed)) if value is not None}
-        return validate(Study, {**self.resolved(), **changes}, label=f"study {self.name!r}")
+        return validate(type(self), {**self.resolved(), **changes}, label=f"study {self.name!r}")
 
     @model_validator(mode="after")
     def _recharge_is_in_summer(self) -> Self:

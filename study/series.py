@@ -52,27 +52,29 @@ class Recorder:
     ----------
     course
         To be filled by `kernels.operation.heating_season`.
+    values, places
+        The series of all samples that have some, and which of them are those of the lanes.
     """
 
     study: Study
     course: Course
     values: dict[str, NDArray[np.float32]]
+    places: NDArray[np.int64]
 
     @classmethod
     def of(cls, study: Study, traces: Traces | None, group: NDArray[np.int64]) -> "Recorder | None":
-        """Of successive rows, by their places among those that the traces are of; None where none is traced."""
+        """Of rows, by their places among those that the traces are of; None where none is traced."""
         if traces is None:
             return None
-        begin, end = np.searchsorted(traces.among, [group[0], group[-1] + 1])
-        if begin == end:
+        _, lanes, places = np.intersect1d(group, traces.among, assume_unique=True, return_indices=True)
+        if not len(lanes):
             return None
-        lanes = traces.among[begin:end] - group[0]
         course = Course(lanes, np.empty((24 * study.season.days, len(Season._fields), len(lanes))))
-        return cls(study, course, {name: series[begin:end] for name, series in traces.values.items()})
+        return cls(study, course, traces.values, places)
 
     def record(self, number: int, winter: Winter) -> None:
         """Keep what the course holds of a winter, the first one being 0: in daily traces the means of the hours."""
         assert self.study.traces is not None
         hours, found = HOURS[self.study.traces.interval], hourly(self.study, self.course, winter)
         for name, series in self.values.items():
-            series[:, number] = found[name].reshape(-1, hours, len(self.course.lanes)).mean(axis=1).T
+            series[self.places, number] = found[name].reshape(-1, hours, len(self.course.lanes)).mean(axis=1).T

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from study import statistics
 from study.errors import EnsembleError
+from study.failures import describe_failures
 from study.statistics import MOST_FAILED, Estimate, Limits, estimate, usable
 from study.variables import STATUS_MEANINGS
 from study.winters import Days
@@ -465,10 +466,8 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
                 table.add_row("    wherever the failed samples lie", "", _formatted(bounds)[1], line.units)
     text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
-        kinds = ", ".join(f"{number:,} {kind.replace('_', ' ')}" for kind, number in counts["failed_by_status"].items())
-        share = f"{100 * counts['failed_share']:.2g} %"
-        text += f"; {counts['failed']:,} of the samples failed, {share} ({kinds}){_why(dataset)}"
-    console.print(text)
+        text += f"; {counts['failed']:,} of the samples failed, {100 * counts['failed_share']:.2g} %{_why(dataset)}"
+    console.print("\n".join([text, *describe_failures(dataset)]))
     console.print(table)
     for number, note in enumerate(notes, start=1):
         console.print(f"[{number}] {note}", markup=False)

@@ -97,8 +97,8 @@ class Command:
         return [retry["fault"] for run in runs(Storage.at(self.store)) for retry in run.get("retries", [])]
 
     def finish(self) -> None:
-        """Wait until it ends well."""
-        self.process.wait(PATIENCE)
+        """Wait until it ends well, the whole study being left at worst."""
+        self.process.wait(5 * PATIENCE)
         assert self.process.returncode == 0, self.errors.read_text()
 
 

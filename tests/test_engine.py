@@ -84,17 +84,17 @@ def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
 
 
 @pytest.mark.parametrize(
-    "signals",
+    ("signals", "block_size"),
     [
-        pytest.param([signal.SIGKILL, signal.SIGINT], id="once each"),
-        pytest.param([signal.SIGKILL] * 5 + [signal.SIGINT] * 2, id="seven times", marks=pytest.mark.slow),
+        pytest.param([signal.SIGINT], 8, id="interrupted"),
+        pytest.param([signal.SIGKILL] * 5 + [signal.SIGINT] * 2, 2, id="seven times", marks=pytest.mark.slow),
     ],
 )
 def test_killed_and_interrupted_the_store_ends_as_undisturbed(
-    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset, signals: list[signal.Signals]
+    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset, signals: list[signal.Signals], block_size: int
 ) -> None:
     store = tmp_path / "store.zarr"
-    command = ("run", small_study, "--output", store, "--block-size", "2")
+    command = ("run", small_study, "--output", store, "--block-size", str(block_size))
     chance = random.Random(7)
     for how in signals:
         wanted = receipts(store) + chance.randint(1, 4)

@@ -326,7 +326,7 @@ def test_more_failed_samples_than_allowed_are_refused_and_fewer_bound_the_answer
     assert reliability.lowest < reliability.value < reliability.highest
     assert "1 of 160 samples failed, and nothing bounds" in estimates["carbon_reduction_mean"].remark
     text = printed(dataset, lines)
-    assert "1 of the samples failed, 0.62 % (1 not finite)" in text
+    assert "1 of 160 samples failed (0.62 %): 1 not_finite" in text
     assert "wherever the failed samples lie" in text
     assert "nothing bounds what they would have given" in text
 
