@@ -72,8 +72,8 @@ class Index:
 
     @property
     def label(self) -> str:
-        """Its key in the study file if it is a single input, else its name."""
-        return self.keys[0] if self.keys and self.name == variable_name(self.keys[0]) else self.name
+        """Its keys in the study file if it is named after them, else its name."""
+        return " + ".join(self.keys) if self.name == " + ".join(map(variable_name, self.keys)) else self.name
 
 
 @dataclass(frozen=True)
