@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import study
-from study import engine
+from study import engine, stopping
 from study.cli import main
 from study.cluster import start_ray
 from study.errors import ConfigError, HotlandError, RunError
@@ -391,6 +393,26 @@ def test_targets_are_judged_by_the_statistic_they_name(
     assert CONFIDENCE == 0.95
     assert abs(found.value - exact(x)) < 2.0 * found.half_width
     assert 0.0 < found.half_width < 0.05 * max(found.value, 1.0)
+
+
+def first_met(noise: np.ndarray, target: Target) -> Judgement:
+    """What a run says where it stops, whose rows are those of four replicates in turn."""
+    stage = 64
+    while True:
+        values = xr.DataArray(noise[:stage], dims="sample", coords={"replicate": ("sample", np.arange(stage) % 4)})
+        found = stopping._judged(target, xr.Dataset({"carbon_reduction": values}), "sobol")
+        if found.met or stage == len(noise):
+            return found
+        stage *= 2
+
+
+def test_an_interval_holds_the_mean_where_a_run_stops_too() -> None:
+    """Rows are independent, so that half-widths fall slowly and many stages come near to the tolerance."""
+    random, target, studies = np.random.default_rng(6), Target.parse("mean(carbon_reduction) +-0.12"), 200
+    ends = [first_met(random.normal(size=4096), target) for _ in range(studies)]
+    assert len({end.samples for end in ends}) > 3
+    held = sum(abs(end.value) <= end.half_width for end in ends)
+    assert held >= stats.binom.ppf(0.01, studies, 0.95)
 
 
 @pytest.mark.usefixtures("computed")
