@@ -181,9 +181,9 @@ def describe(study: Study, pilot: Pilot, *, cores: int) -> list[str]:
     work = plan.blocks * a_block
     at_once = -(-plan.blocks // cores) * a_block
     lines = [
-        f"computing     about {_time(work)} of core time, {_time(at_once)} on this machine's cores ({cores}); "
+        f"computing     about {time_in_words(work)} of core time, {time_in_words(at_once)} on this machine's cores ({cores}); "
         f"timed here, on {LANES} rows",
-        f"blocks        {plan.blocks:,} of {plan.block_size:,} samples, {_time(a_block)} each",
+        f"blocks        {plan.blocks:,} of {plan.block_size:,} samples, {time_in_words(a_block)} each",
         f"store         up to {size_in_words(plan.store_size)} in {plan.objects:,} files",
         *([f"warning: {plan.warning}"] if plan.warning else []),
     ]
@@ -211,11 +211,11 @@ def _plus_minus(value: float, half: float, units: str) -> str:
     return f"{value:,.{digits}f} ± {half:,.{digits}f} {units}"
 
 
-def _time(seconds: float) -> str:
-    for length, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if seconds >= 2.0 * length:
-            return f"{seconds / length:.2g} {unit}"
-    return f"{seconds:.2g} s"
+def time_in_words(seconds: float) -> str:
+    """Return a time for a person."""
+    units = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
+    length, unit = next((each for each in units if seconds >= 2.0 * each[0]), units[-1])
+    return f"{seconds / length:,.{int(seconds < 10.0 * length)}f} {unit}"
 
 
 def size_in_words(size: float) -> str:

@@ -20,6 +20,7 @@ from study import statistics
 from study.config import Study
 from study.ensemble import open_ensemble, reading
 from study.errors import EnsembleError
+from study.plan import time_in_words
 from study.statistics import Estimate
 from study.storage import Storage
 from study.target import Comparison, Target
@@ -186,7 +187,7 @@ class Growth:
         words = f"going on to {self.after(self.samples):,} samples"
         if not math.isfinite(self.expected):
             return words
-        time = f"about {_duration(pace * self.more)} to go"
+        time = f"about {time_in_words(pace * self.more)} to go"
         if self.expected > self.budget:
             return f"{words}; more than the budget of {self.budget:,} are expected to be needed; {time}"
         return f"{words}; {self.expected:,} are expected to do, {time}"
@@ -194,12 +195,6 @@ class Growth:
     def __str__(self) -> str:
         end = ": all targets are met" if self.met else ": the budget of samples is spent" if self.over else ""
         return f"{self.samples:,} samples: {'; '.join(map(str, self.course[-1]))}{end}"
-
-
-def _duration(seconds: float) -> str:
-    units = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
-    size, unit = next((each for each in units if seconds >= 2.0 * each[0]), units[-1])
-    return f"{seconds / size:,.0f} {unit}"
 
 
 def samples_needed(history: Sequence[tuple[int, float]], allowed: float) -> float:
