@@ -181,8 +181,8 @@ def describe(study: Study, pilot: Pilot, *, cores: int) -> list[str]:
     work = plan.blocks * a_block
     at_once = -(-plan.blocks // cores) * a_block
     lines = [
-        f"computing     about {time_in_words(work)} of core time, {time_in_words(at_once)} on this machine's cores ({cores}); "
-        f"timed here, on {LANES} rows",
+        f"computing     about {time_in_words(work)} of core time, {time_in_words(at_once)} on this machine's cores "
+        f"({cores}); timed here, on {LANES} rows",
         f"blocks        {plan.blocks:,} of {plan.block_size:,} samples, {time_in_words(a_block)} each",
         f"store         up to {size_in_words(plan.store_size)} in {plan.objects:,} files",
         *([f"warning: {plan.warning}"] if plan.warning else []),
