@@ -7,7 +7,7 @@ import difflib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from rich.text import Text
 from study.config import CHANCE, Study, variable_name
 from study.ensemble import ROOT, open_ensemble, open_rows, read_metadata, reading
 from study.errors import EnsembleError, HotlandError
+from study.intervals import Array
 from study.pick_freeze import Column, MixedStudy, columns_of, groups_of, inputs_of, refuse_missing, store_of
 from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
@@ -280,6 +281,7 @@ def _of_ensemble(
         inputs,
         values,
         groups={name: members for name, members in groups.items() if members},
+        quantiles=_quantiles(study),
         correlation=_correlation(study),
         chance=chance,
         most_failed=most_failed,
@@ -289,7 +291,19 @@ def _of_ensemble(
 def _shapley(
     inputs: xr.Dataset, study: Study, values: xr.DataArray, chance: xr.DataArray | None, most_failed: float
 ) -> xr.Dataset:
-    return shapley(inputs, values, correlation=_correlation(study), chance=chance, most_failed=most_failed)
+    return shapley(
+        inputs,
+        values,
+        quantiles=_quantiles(study),
+        correlation=_correlation(study),
+        chance=chance,
+        most_failed=most_failed,
+    )
+
+
+def _quantiles(study: Study) -> dict[str, Callable[[Array], Array]]:
+    """Quantile functions of all uncertain inputs."""
+    return {variable_name(key): item.quantile for key, item in study.drawn.items()}
 
 
 def _chance(dataset: xr.Dataset, study: Study, name: str, winter: int | str) -> xr.DataArray | None:

@@ -73,13 +73,14 @@ def saltelli(
         (sample,): rows of the same number are of one replicate; by default the coordinate `replicate` of `base`.
         Without one, rows are taken for independent of each other.
     most_failed
-        Largest share of rows that may fail, which is not to be finite in any of the matrices; they are left out of all.
+        Largest share of the rows of its three matrices that may fail, which is not to be finite, for an index. Rows
+        that failed in one of them are left out of all three.
 
     Returns
     -------
     xarray.Dataset
-        `first` and `total`, (input, ...), the ends of their intervals with `_low` and `_high` added, `remark`, and
-        `rows` and `rows_left_out`, (...).
+        `first` and `total`, (input, ...), the ends of their intervals with `_low` and `_high` added, `remark`, `rows`
+        and `rows_left_out`, (input, ...).
 
     Raises
     ------
@@ -104,69 +105,59 @@ def saltelli(
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
     A, B = columns(base)[order], columns(other)[order]
-    ok = np.isfinite(A) & np.isfinite(B)
-    for i in range(mixed.sizes["input"]):
-        ok &= np.isfinite(columns(mixed.isel(input=i, drop=True))[order])
-
-    def sums(data: Array) -> Array:
-        return np.asarray(np.add.reduceat(data, starts, axis=0))
-
-    rows = sums(ok.astype(float))
-    left_out = (~ok).sum(axis=0)
-    used = ok.sum(axis=0)
-    A, B = np.where(ok, A, 0.0), np.where(ok, B, 0.0)
-    pivot = (A + B).sum(axis=0) / np.maximum(2 * used, 1)
-    A, B = np.where(ok, A - pivot, 0.0), np.where(ok, B - pivot, 0.0)
-    events = [
-        _events(np.where(ok[:, k], A[:, k], np.nan), np.where(ok[:, k], B[:, k], np.nan)) for k in range(A.shape[1])
-    ]
-    shared = [sums(x) for x in (A, B, A * A, B * B, A * B)]
+    both = np.isfinite(A) & np.isfinite(B)
+    pivot = np.where(both, A + B, 0.0).sum(axis=0) / np.maximum(2 * both.sum(axis=0), 1)
     shape = (mixed.sizes["input"], A.shape[1])
     numbers = {f"{k}{end}": np.full(shape, np.nan) for k in ("first", "total") for end in ("", "_low", "_high")}
-    remarks = np.full(shape, "", dtype=object)
+    remarks, rows = np.full(shape, "", dtype=object), np.zeros(shape, int)
     for i in range(shape[0]):
         M = columns(mixed.isel(input=i, drop=True))[order]
-        M = np.where(ok, np.where(ok, M, 0.0) - pivot, 0.0)
-        each = np.stack([rows, *shared, *(sums(x) for x in (M, M * M, A * M, B * M))])
+        good = both & np.isfinite(M)
+        a, b, m = (np.where(good, np.where(good, x, 0.0) - pivot, 0.0) for x in (A, B, M))
+        products = (good.astype(float), a, b, a * a, b * b, a * b, m, m * m, a * m, b * m)
+        sums = np.stack([np.add.reduceat(x, starts, axis=0) for x in products])
         with np.errstate(invalid="ignore", divide="ignore"):
-            estimates = dict(zip(("first", "total"), _jackknife(_saltelli, each, confidence), strict=True))
-        changed = ((M != A) & ok).sum(axis=0)
+            estimates = np.stack(_jackknife(_saltelli, sums, confidence))  # (index, end, output)
+        failed = sum((~np.isfinite(x)).sum(axis=0) for x in (A, B, M))
+        rows[i] = good.sum(axis=0)
         for k in range(shape[1]):
-            why = _failed_remark(int(left_out[k]), len(A), most_failed)
-            if why and left_out[k] > most_failed * len(A):
+            of = good[:, k]
+            why = _failed_remark(int(failed[k]), 3 * len(A), most_failed)
+            if failed[k] > 3 * most_failed * len(A) or not of.any():
                 remarks[i, k] = why
                 continue
-            if not np.ptp(np.where(ok[:, k], A[:, k], A[ok[:, k], k][0] if used[k] else 0.0)) > _tiny(pivot[k]):
-                remarks[i, k] = "the output does not vary"
-                continue
-            words = [why] if why else []
-            for key, estimate in estimates.items():
-                numbers[key][i, k] = estimate[0, k]
-            if events[k] is not None and events[k] < FEWEST_EVENTS:  # type: ignore[operator]
-                words.append(f"{events[k]} rows of the rarer value: {FEWEST_EVENTS} or more are asked for")
-                for key in estimates:
-                    numbers[key][i, k] = np.nan
-            elif (rows[:, k] > 0).sum() < FEWEST_REPLICATES:
-                words.append(f"no interval: {len(starts)} replicates, and {FEWEST_REPLICATES} or more are asked for")
-            elif changed[k] < FEWEST_CHANGES:
-                # the largest share of rows that would change, by the exact binomial, as if each changed like all inputs
-                share = stats.beta.ppf(0.5 + confidence / 2, changed[k] + 1, used[k] - changed[k])
-                n, a2 = used[k], (A[:, k] ** 2).sum()
-                bound = 0.5 * share / (a2 / n) * (np.ptp(A[ok[:, k], k]) ** 2 if events[k] is not None else 2 * a2 / n)
-                words.append(f"changed in {changed[k]} of {n} rows only: the interval is a bound")
-                for key in estimates:
-                    numbers[f"{key}_low"][i, k] = min(0.0, numbers[key][i, k])
-                    numbers[f"{key}_high"][i, k] = max(bound, numbers[key][i, k])
-            else:
-                for key, estimate in estimates.items():
-                    numbers[f"{key}_low"][i, k], numbers[f"{key}_high"][i, k] = estimate[1:, k]
-            remarks[i, k] = "; ".join(words)
+            verdict, said = _verdict(estimates[..., k], a[of, k], b[of, k], m[of, k], pivot[k], confidence)
+            if np.isfinite(verdict[:, 1:]).all() and (sums[0, :, k] > 0).sum() < FEWEST_REPLICATES:
+                verdict[:, 1:] = np.nan
+                said = f"no interval: {len(starts)} replicates, and {FEWEST_REPLICATES} or more are asked for"
+            for key, interval in zip(("first", "total"), verdict, strict=True):
+                _put(numbers, key, (i, k), interval)
+            remarks[i, k] = "; ".join(filter(None, (why, said)))
     names = mixed.coords["input"].values if "input" in mixed.coords else np.arange(shape[0])
-    found = _dataset({**numbers, "remark": remarks.astype(str)}, names, template)
-    found["rows"] = _shaped(used, template)
-    found["rows_left_out"] = _shaped(left_out, template)
+    found = _dataset({**numbers, "remark": remarks.astype(str), "rows": rows}, names, template)
+    found["rows_left_out"] = len(A) - found["rows"]
     found.attrs.update(confidence=confidence, independent_rows=int(independent))
     return found
+
+
+def _verdict(estimates: Array, a: Array, b: Array, m: Array, pivot: float, confidence: float) -> tuple[Array, str]:
+    """(value, low, high) of the first-order and the total index, as far as they can be trusted, and a remark."""
+    nothing = np.full((2, 3), np.nan)
+    if not np.ptp(a) > _tiny(pivot):
+        return nothing, "the output does not vary"
+    events = _events(a, b)
+    if events is not None and events < FEWEST_EVENTS:
+        return nothing, f"{events} rows of the rarer value: {FEWEST_EVENTS} or more are asked for"
+    changed, n = int((m != a).sum()), len(a)
+    if changed >= FEWEST_CHANGES:
+        return estimates.copy(), ""
+    # the largest share of rows that would change, by the exact binomial, as if each changed like all inputs
+    share = stats.beta.ppf(0.5 + confidence / 2, changed + 1, n - changed)
+    variance = (a**2).mean()
+    bound = 0.5 * share / variance * (np.ptp(a) ** 2 if events is not None else 2 * variance)
+    value = estimates[:, 0]
+    out = np.stack([value, np.minimum(0.0, value), np.maximum(bound, value)], axis=1)
+    return out, f"changed in {changed} of {n} rows only: the interval is a bound"
 
 
 def _saltelli(sums: Array) -> tuple[Array, Array]:
@@ -892,11 +883,11 @@ def _events(*values: Array) -> int | None:
     return min(int(min((v == low).sum(), (v == high).sum())) for v in finite)
 
 
-def _failed_remark(left_out: int, rows: int, most_failed: float) -> str:
-    if not left_out:
+def _failed_remark(failed: int, rows: int, most_failed: float) -> str:
+    if not failed:
         return ""
-    said = f"{left_out} of {rows} rows failed"
-    if left_out > most_failed * rows:
+    said = f"{failed} of {rows} rows failed"
+    if failed > most_failed * rows:
         return f"{said}: more than {most_failed:.2%}"
     return f"{said} and are left out; what they would have been, no index can tell"
 
