@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from kernels.philox import high_product, philox, uniform
-from numba import njit
 
 LARGEST = 2**64 - 1
 words = st.one_of(
