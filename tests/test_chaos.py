@@ -168,7 +168,7 @@ LONG = ["worker"] * 10 + ["node"] * 5 + ["driver"] * 4 + ["head"]
 @pytest.mark.parametrize(
     ("samples", "kills"),
     [
-        pytest.param(80, ["worker", "node", "head", "driver"], id="four"),
+        pytest.param(160, ["worker", "node", "head", "driver"], id="four"),
         pytest.param(400, random.Random(20).sample(LONG, len(LONG)), id="twenty", marks=pytest.mark.slow),
     ],
 )
