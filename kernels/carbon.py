@@ -1,4 +1,7 @@
-"""The carbon account of one winter, from its flows of energy."""
+"""The carbon account of a winter, from its flows of energy.
+
+Energies in MWh, emissions in t CO2, factors in t/MWh of electricity and t/GJ of heat or fuel; arrays broadcast.
+"""
 
 from typing import NamedTuple
 
@@ -6,6 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+GJ_PER_MWH = 3.6
+GJ_PER_TCE = 29.307
+"""Heat of a tonne of coal equivalent (GB/T 2589-2020, appendix A: 29,307 kJ/kg)."""
+TCE_PER_MWH_ELECTRICITY = 0.1229
+"""Equivalent value of electricity, 0.1229 kgce/kWh (GB/T 2589-2020, appendix A): 3.6 / 29.307, rounded."""
+TCE_PER_GJ_HEAT = 0.03412
+"""Equivalent value of purchased heat (GB/T 2589-2020, appendix A): 1 / 29.307, rounded."""
 
 
 class CarbonAccount(NamedTuple):
@@ -23,6 +34,51 @@ class CarbonAccount(NamedTuple):
         return self.baseline - self.electricity - self.peak_fuel - self.refrigerant - self.embodied
 
 
-def electricity_factor(first: Array, decline: Array, winters: int) -> Array:
-    """Grid emission factor by winter, (winter, lane): `first` falling by a share `decline` a year, both (lane,)."""
-    return first * (1.0 - decline) ** np.arange(winters)[:, None]
+def by_winter(first: Array, decline: Array, winters: int) -> Array:
+    """A factor by winter, (winter, lane): `first` falling by a share `decline` a year, both (lane,).
+
+    One multiplication after the other, so that a winter's bits hang on nothing but the two.
+    """
+    factors = np.empty((winters, *np.broadcast_shapes(first.shape, decline.shape)))
+    factors[0] = first
+    for winter in range(1, winters):
+        factors[winter] = factors[winter - 1] * (1.0 - decline)
+    return factors
+
+
+def replaced_heat(delivered: Array, network_loss: Array) -> Array:
+    """Heat that a replaced supply would have made for the same delivery, MWh."""
+    return delivered / (1.0 - network_loss)
+
+
+def electricity_emissions(used: Array, covered: Array | float, free_share: Array, factor: Array) -> Array:
+    """Emissions of electricity, t CO2.
+
+    Parameters
+    ----------
+    used
+        All of it, MWh.
+    covered
+        What of it the site's own power covers hour by hour, MWh, free of carbon.
+    free_share
+        Share of the rest with certificates, free of carbon, 0 to 1.
+    factor
+        Emission factor of what is left, t/MWh.
+    """
+    return (used - covered) * factor * (1.0 - free_share)
+
+
+class EnergyUse(NamedTuple):
+    """What a site uses of energy in a year, t of coal equivalent, and what it emits doing so, t CO2 (one shape)."""
+
+    energy: Array
+    emissions: Array
+
+    def plus(self, energy: Array, emissions: Array) -> "EnergyUse":
+        """The same site with another use beside it."""
+        return EnergyUse(self.energy + energy, self.emissions + emissions)
+
+    @property
+    def emissions_per_energy(self) -> Array:
+        """Emissions per unit of energy, t CO2/tce."""
+        return self.emissions / self.energy

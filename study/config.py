@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator, model_validator
 
+from study.carbon import Carbon, with_baseline
 from study.correlation import correlation_problem, normal_correlation
 from study.csv_file import read_column
 from study.distributions import Input, OwnUnit
 from study.errors import ConfigError
 from study.expression import Expression, keys_of
+from study.park import Park
 from study.plant import (
     Building,
     Circulation,
@@ -162,31 +164,6 @@ class Rock(Section):
     layers: Annotated[tuple[RockLayer, ...], Field(min_length=1, max_length=MOST_LAYERS)] | None = None
 
 
-class Carbon(Section):
-    """The carbon accounts."""
-
-    baseline_factor: Annotated[Input, Quantity("t/GJ", ge=0, le=1, description="emission factor of the replaced heat")]
-    network_loss: Annotated[Input, Quantity("1", ge=0, le=0.5, description="network loss of the replaced supply")]
-    electricity_factor: Annotated[
-        Input, Quantity("kg/kWh", ge=0, le=2, description="emission factor of electricity in the first winter")
-    ]
-    electricity_decline: Annotated[
-        Input, Quantity("1/yr", ge=-0.2, le=0.5, description="yearly decline of the emission factor of electricity")
-    ] = default("0 1/yr")
-    green_power_share: Annotated[
-        Input, Quantity("1", ge=0, le=1, description="share of the electricity that is accounted as free of carbon")
-    ] = default(0)
-    refrigerant_charge: Annotated[Input, Quantity("kg/kW", ge=0, le=10, description="refrigerant per heating capacity")]
-    refrigerant_leakage: Annotated[
-        Input, Quantity("1/yr", ge=0, le=1, description="share of refrigerant lost in a year")
-    ]
-    refrigerant_warming_potential: Annotated[
-        Input, Quantity("1", ge=0, le=30000, description="global warming potential of the refrigerant")
-    ]
-    embodied_per_well: Annotated[Input, Quantity("t", ge=0, le=1e6, description="emissions of building one well")]
-    lifetime: Annotated[Input, Quantity("yr", ge=1, le=200, description="years over which building is written off")]
-
-
 class Correlation(Section):
     """The rank correlation (Spearman) of two uncertain inputs."""
 
@@ -225,6 +202,7 @@ class Study(Document):
     outages: Outages = Outages()
     summer_recharge: SummerRecharge | None = None
     carbon: Carbon
+    park: Park | None = None
     parameters: (
         Annotated[dict[str, Annotated[Input, OwnUnit()]], Field(min_length=1, max_length=MOST_PARAMETERS)] | None
     ) = None
@@ -469,5 +447,5 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
 def load_study(path: str | Path) -> Study:
     """Return the study that a YAML file describes; ConfigError when it is wrong in any way."""
     folder = Path(path).parent
-    data = with_climate(read_yaml(path), label=str(path), folder=folder)
+    data = with_baseline(with_climate(read_yaml(path), label=str(path), folder=folder))
     return validate(Study, data, label=str(path), folder=folder)

@@ -33,6 +33,7 @@ from study.stopping import Growth, Judgement, missed
 from study.storage import Storage
 from study.tally import Tally
 from study.target import MOST_HOURS, MOST_TARGETS, Target, parse_targets
+from study.variables import SAMPLE_VARIABLES, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -304,14 +305,16 @@ def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tup
     ConfigError
         When a target is none, or the hours make no sense.
     """
-    own = study.stop
+    own, outputs = study.stop, {*variables_of(study), *SAMPLE_VARIABLES}
     try:
         if until is not None:
             if isinstance(until, str) or not 1 <= len(until) <= MOST_TARGETS:
                 raise ValueError(f"--until: allowed: a list of 1 to {MOST_TARGETS} targets")
-            targets = parse_targets(until, "--until")
+            targets = parse_targets(until, "--until", outputs=outputs)
         else:
-            targets = parse_targets(own.targets if own else (), f"study {study.name!r}: stop.targets")
+            targets = parse_targets(
+                own.targets if own else (), f"study {study.name!r}: stop.targets", outputs=outputs
+            )
         if hours is not None and not 0.0 < hours <= MOST_HOURS:
             raise ValueError(f"--hours {hours:g}: allowed: above 0 and at most {MOST_HOURS:,.0f}")
         if hours is not None and not targets:

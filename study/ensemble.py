@@ -31,7 +31,7 @@ from study.errors import EnsembleError, HotlandError, RunError
 from study.provenance import code_fingerprint, packages
 from study.storage import Storage
 from study.traces import PLACE, Traces, trace_arrays
-from study.variables import SAMPLE_VARIABLES, TYPES, VARIABLES, variable
+from study.variables import SAMPLE_VARIABLES, TYPES, variable, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -226,11 +226,22 @@ class Ensemble:
         OSError
             When it cannot be written.
         """
-        digests = {name: digest(value) for name, value in chunks.items()}
         if self.storage.exists(block.receipt):
-            self._compare(block, digests)
+            self._compare(block, {name: digest(value) for name, value in chunks.items()})
             return
-        self.storage.write_many({name: encode(value) for name, value in chunks.items()})
+        objects = {name: encode(value) for name, value in chunks.items()}
+        self.receive(block, objects, {name: digest(value) for name, value in chunks.items()}, reasons, about)
+
+    def receive(
+        self,
+        block: Block,
+        objects: Mapping[str, bytes],
+        digests: dict[str, str],
+        reasons: Mapping[int, str],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the objects of a block, `encode`d, with the `digest` of each, and then its receipt; as `commit`."""
+        self.storage.write_many(objects)
         receipt = {"block": block.index, "start": block.start, "stop": block.stop, "sha256": digests}
         receipt |= {"failed": {str(row): reason for row, reason in reasons.items()}, **(about or {})}
         try:
@@ -295,6 +306,7 @@ def _said_by(study: Study) -> dict[str, Any]:
         "title": f"hotland ensemble of the study {study.name!r}",
         "hotland_format": FORMAT,
         "study": json.dumps(study.resolved()),
+        "accounting": study.carbon.words,
         "coordinates": "replicate",
     }
 
@@ -308,8 +320,9 @@ def lay_out(study: Study, block_size: int, about: Mapping[str, Any]) -> dict[str
         variable_name(key): variable(item.cf_unit, f"{item.description} ({key})")
         for key, item in study.uncertain.items()
     }
-    for name, attributes in ({**inputs, **SAMPLE_VARIABLES, **VARIABLES}).items():
-        by_winter = name in VARIABLES
+    of_winters = variables_of(study)
+    for name, attributes in ({**inputs, **SAMPLE_VARIABLES, **of_winters}).items():
+        by_winter = name in of_winters
         kind = TYPES.get(name, "float64")
         group.create_array(
             name,

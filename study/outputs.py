@@ -1,12 +1,10 @@
-"""The ensemble's variables, from the energy flows of a study's winters."""
+"""The ensemble's flows of energy and what else tells of a winter, from the sums of a study's seasons."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.carbon import CarbonAccount, electricity_factor
 from kernels.season import Season
 from study.config import Study
-from study.heating import capacity
 from study.wells import Inputs
 
 Array = NDArray[np.float64]
@@ -16,8 +14,8 @@ ELECTRIC = ("electric", "air_source")
 """Kinds of peak heating that run on electricity."""
 
 
-def outputs(study: Study, inputs: Inputs, season: Season, *, recharged: Array, recharge_pumping: Array) -> Inputs:
-    """The variables of (sample, winter) that energy flows make, (winter, lane).
+def outputs(study: Study, season: Season, *, recharged: Array, recharge_pumping: Array) -> Inputs:
+    """The variables of (sample, winter) that seasons make, (winter, lane).
 
     Parameters
     ----------
@@ -34,40 +32,18 @@ def outputs(study: Study, inputs: Inputs, season: Season, *, recharged: Array, r
     compressor = season.compressor * MEGA
     circulation = (season.circulation + recharge_pumping) * MEGA
     none = np.zeros_like(demand)
-    electricity_backup, peak_fuel = none, none
+    electricity_backup = none
+    fuels = {}
     for section, purchased in (
         ("peak_heating", season.peak_purchased * MEGA),
         ("reserve_heating", season.reserve_purchased * MEGA),
     ):
         if getattr(study, section).kind in ELECTRIC:
             electricity_backup = electricity_backup + purchased
-        else:
-            peak_fuel = peak_fuel + purchased * inputs.get(f"{section}.emission_factor", none[0])
+        elif getattr(study, section).burns:
+            fuels[f"fuel_{section}"] = purchased
     electricity = compressor + circulation + electricity_backup
-    grid = electricity_factor(inputs["carbon.electricity_factor"], inputs["carbon.electricity_decline"], study.winters)
-    refrigerant = (
-        capacity(inputs, "heat_pump")
-        * MEGA
-        * inputs["carbon.refrigerant_charge"]  # kg/kW = t/MW
-        * inputs["carbon.refrigerant_leakage"]
-        * inputs["carbon.refrigerant_warming_potential"]
-    )
-    embodied = len(study.field.places) * inputs["carbon.embodied_per_well"] / inputs["carbon.lifetime"]
-    account = CarbonAccount(
-        baseline=delivered * 3.6 * inputs["carbon.baseline_factor"] / (1.0 - inputs["carbon.network_loss"]),
-        electricity=electricity * grid * (1.0 - inputs["carbon.green_power_share"]),
-        peak_fuel=peak_fuel,
-        refrigerant=np.broadcast_to(refrigerant, demand.shape).copy(),
-        embodied=np.broadcast_to(embodied, demand.shape).copy(),
-    )
     return {
-        "carbon_reduction": account.reduction,
-        "carbon_baseline": account.baseline,
-        "carbon_electricity": account.electricity,
-        "carbon_peak_fuel": account.peak_fuel,
-        "carbon_refrigerant": account.refrigerant,
-        "carbon_embodied": account.embodied,
-        "grid_emission_factor": grid,
         "heat_demand": demand,
         "heat_delivered": delivered,
         "heat_unmet": unmet,
@@ -80,6 +56,7 @@ def outputs(study: Study, inputs: Inputs, season: Season, *, recharged: Array, r
         "electricity_compressor": compressor,
         "electricity_circulation": circulation,
         "electricity_backup": electricity_backup,
+        **fuels,
         "unmet_hours": season.unmet_hours,
         "shortfalls": season.shortfalls,
         "longest_shortfall": season.longest_shortfall,

@@ -202,9 +202,14 @@ class PeakHeating(Section):
         Annotated[Input, Quantity("degC", ge=-60, le=40, description="no heat when it is colder outdoors")] | None
     ) = None
 
+    @property
+    def burns(self) -> bool:
+        """Whether the heaters burn fuel."""
+        return self.kind in ("gas", "biomass")
+
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
-        burns, works, air = self.kind in ("gas", "biomass"), self.kind != "none", self.kind == "air_source"
+        burns, works, air = self.burns, self.kind != "none", self.kind == "air_source"
         if works:
             _one_size(self.capacity, self.share_of_design_load)
         wanted = {"efficiency": works and not air, "emission_factor": burns} | dict.fromkeys(

@@ -12,11 +12,16 @@ CODE = (
     *(
         f"study/{name}.py"
         for name in (
+            "accounting",
+            "carbon",
             "config",
+            "correlation",
             "distributions",
+            "expression",
             "fluid",
             "heating",
             "outputs",
+            "park",
             "plant",
             "quantity",
             "sampling",

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 
 _REGISTRY: pint.UnitRegistry = pint.UnitRegistry(non_int_type=Decimal, on_redefinition="ignore")
 _REGISTRY.define("decade = 10 * year")  # pint's own is a logarithmic unit
+_REGISTRY.define("tonne_coal_equivalent = 29.307 * gigajoule = tce")  # GB/T 2589-2020, appendix A
 
 # A short product of unit names with one-digit exponents, so that no text can make the unit parser work for long.
 NUMBER = r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"

@@ -32,6 +32,7 @@ from kernels.pipes import GRAVITY, thermal_resistances
 from kernels.resampling import blocks_of_winters, whole_winters
 from kernels.season import WIDTH, Season, Winter
 from kernels.well import share_cells
+from study.accounting import account
 from study.config import CHANCE, Study, building_problem, geometry_problem, supply_problem
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
@@ -49,7 +50,7 @@ from study.outputs import outputs
 from study.sampling import sample_inputs
 from study.series import Recorder
 from study.traces import Traces
-from study.variables import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, NUMERICAL_FAULT, OK, VARIABLES
+from study.variables import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, NUMERICAL_FAULT, OK, variables_of
 from study.wells import (
     FIRST_GUESS,
     Inputs,
@@ -231,7 +232,7 @@ def _by_halves(
 
 def _nothing(study: Study, rows: int) -> dict[str, Array]:
     """What failed rows came to."""
-    by_winter = {name: np.full((rows, study.winters), np.nan) for name in VARIABLES}
+    by_winter = {name: np.full((rows, study.winters), np.nan) for name in variables_of(study)}
     by_row = ("energy_imbalance", "largest_unit_out_share", FLUID_TEMPERATURE)
     return by_winter | {name: np.full(rows, np.nan) for name in by_row}
 
@@ -546,7 +547,8 @@ def _simulate_lanes(
     taken, rock, pumping = np.array(summers).swapaxes(0, 1)
     gross = (season.rock_heat_gross + np.abs(rock)).sum(axis=0) + np.abs(water[0])
     balance = (season.rock_heat + rock - season.well_heat + taken).sum(axis=0) - (water[1] - water[0])
-    found = outputs(study, inputs, season, recharged=wells.number * taken, recharge_pumping=wells.number * pumping)
+    found = outputs(study, season, recharged=wells.number * taken, recharge_pumping=wells.number * pumping)
+    found |= account(study, inputs, found)
     of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
     found |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
     found["loop_temperature_mean"] = _loop_temperature(season, study)

@@ -7,7 +7,7 @@ half a percentage point. The grammar is small and its own: the messages say what
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -15,14 +15,14 @@ from pydantic import AfterValidator, Field
 
 from study.quantity import Quantity, short
 from study.reading import Section
-from study.variables import SAMPLE_VARIABLES, VARIABLES
+from study.variables import OF_WINTERS, SAMPLE_VARIABLES
 
 Statistic = Literal["P", "mean", "quantile", "cvar", "return_level"]
 Tail = Literal["upper", "lower"]
 Comparison = Literal[">=", ">", "<=", "<"]
 Reduction = Literal["mean", "min", "max", "sum", "winters"]
 
-OUTPUTS = VARIABLES | {name: SAMPLE_VARIABLES[name] for name in ("energy_imbalance", "largest_unit_out_share")}
+OUTPUTS = OF_WINTERS | {name: SAMPLE_VARIABLES[name] for name in ("energy_imbalance", "largest_unit_out_share")}
 """What a target can be about."""
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "min", "max", "sum", "winters")
 """Of the winters of a sample, and `winters`, each one by itself."""
@@ -109,7 +109,7 @@ class Target:
         output, reduction = _output(inside, "winters")
         if statistic == "mean" and reduction == "winters":
             reduction = "mean"  # the same
-        if statistic == "return_level" and (reduction != "winters" or output not in VARIABLES):
+        if statistic == "return_level" and (reduction != "winters" or output not in OF_WINTERS):
             raise ValueError(f"{_shown(call[0])}: allowed: an output of each winter, as it is")
         tolerance, relative = _absolute_or_relative(tolerances[0].strip(), output)
         return cls(words, statistic, output, reduction, tolerance, relative, parameter=parameter, tail=tail)
@@ -185,7 +185,7 @@ def _output(text: str, usual: Reduction) -> tuple[str, Reduction]:
                 f"{short(given)} is nothing to take of a sample's winters; allowed: {', '.join(REDUCTIONS)} (each one)"
             )
         reduction = next(each for each in REDUCTIONS if each == given)
-        if name in OUTPUTS and name not in VARIABLES:
+        if name in OUTPUTS and name not in OF_WINTERS:
             raise ValueError(f"{given}({name}): {name} is the same for all winters of a sample; allowed: {name}")
     if name not in OUTPUTS:
         nearest = difflib.get_close_matches(name[:60], OUTPUTS, n=3, cutoff=0.3)
@@ -252,13 +252,15 @@ class Stop(Section):
     hours: Annotated[float, Field(gt=0, le=MOST_HOURS, strict=True)] | None = None
 
 
-def parse_targets(texts: Iterable[str], place: str) -> tuple[Target, ...]:
+def parse_targets(texts: Iterable[str], place: str, *, outputs: Container[str] = OUTPUTS) -> tuple[Target, ...]:
     """Read targets.
 
     Parameters
     ----------
     place
         Where they were given, for the message.
+    outputs
+        Those of `OUTPUTS` that the study has.
 
     Raises
     ------
@@ -268,7 +270,9 @@ def parse_targets(texts: Iterable[str], place: str) -> tuple[Target, ...]:
     targets = []
     for text in texts:
         try:
-            targets.append(Target.parse(text))
+            targets.append(target := Target.parse(text))
+            if target.output not in outputs:
+                raise ValueError(f"{target.output} is no output of this study, which has nothing that it tells of")
         except ValueError as error:
             raise ValueError(f"{place} {short(text)}: {error}") from None
     return tuple(targets)

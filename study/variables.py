@@ -1,6 +1,9 @@
 """The variables of an ensemble: what each is, its unit, and how a sample can end."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.config import Study
 
 OK, INPUT_OUT_OF_RANGE, NOT_FINITE, ENERGY_IMBALANCE, NUMERICAL_FAULT = range(5)
 STATUS_MEANINGS = "ok input_out_of_range not_finite energy_imbalance numerical_fault"
@@ -58,7 +61,29 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "outdoor_temperature_mean": variable("degC", "mean outdoor temperature", cell_methods="winter: mean", **_AIR),
     "outdoor_temperature_min": variable("degC", "lowest outdoor temperature", cell_methods="winter: minimum", **_AIR),
 }
-"""Variables of (sample, winter)."""
+"""Variables of (sample, winter) that every ensemble has."""
+
+FUELS = {
+    "fuel_peak_heating": variable("MWh", "fuel of the peak heating"),
+    "fuel_reserve_heating": variable("MWh", "fuel of the reserve heating"),
+}
+PARK = {
+    "park_emissions_per_energy_before": variable(
+        "t CO2 tce-1", "emissions of the park per unit of its energy, with the heat supply that is replaced"
+    ),
+    "park_emissions_per_energy": variable("t CO2 tce-1", "emissions of the park per unit of its energy"),
+}
+OF_WINTERS = VARIABLES | FUELS | PARK
+"""All variables of (sample, winter): the latter ones an ensemble has where its study has what they tell of."""
+
+ACCOUNTS = (*(name for name in VARIABLES if name.startswith("carbon_")), "grid_emission_factor", *PARK)
+"""Those of them that are accounts: made of flows of energy (`study.accounting`), and made again for another account."""
+
+
+def variables_of(study: "Study") -> dict[str, dict[str, Any]]:
+    """Return the variables of (sample, winter) of a study's ensemble, with their attributes."""
+    burning = [f"fuel_{section}" for section in ("peak_heating", "reserve_heating") if getattr(study, section).burns]
+    return VARIABLES | {name: FUELS[name] for name in burning} | (PARK if study.park else {})
 
 SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
     "energy_imbalance": variable("1", "energy not accounted for over the life, relative to the heat from the rock"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.carbon import CarbonAccount, electricity_factor
+from kernels.carbon import CarbonAccount, by_winter
 from study.config import load_study
 from study.simulation import simulate
 
@@ -24,9 +24,9 @@ def test_reduction_is_the_baseline_less_the_rest() -> None:
 
 
 def test_electricity_gets_cleaner_by_a_share_of_what_it_is() -> None:
-    factor = electricity_factor(np.array([0.5, 0.6, 0.4]), np.array([0.1, 0.0, 1.0]), 3)
+    factor = by_winter(np.array([0.5, 0.6, 0.4]), np.array([0.1, 0.0, 1.0]), 3)
     np.testing.assert_allclose(factor, [[0.5, 0.6, 0.4], [0.45, 0.6, 0.0], [0.405, 0.6, 0.0]], rtol=1e-14)
-    assert electricity_factor(np.array([0.5]), np.array([0.05]), 30).shape == (30, 1)
+    assert by_winter(np.array([0.5]), np.array([0.05]), 30).shape == (30, 1)
 
 
 def test_account_of_a_study_by_hand() -> None:

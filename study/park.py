@@ -1,0 +1,23 @@
+"""The park that the heating belongs to: what else it uses of energy, and what that emits."""
+
+from typing import Annotated
+
+from study.distributions import Input
+from study.quantity import Quantity
+from study.reading import Section, default
+
+
+class Park(Section):
+    """A park, without the heating of the study's buildings; its indicator is t CO2 per t of coal equivalent."""
+
+    energy_use: Annotated[
+        Input, Quantity("tce/yr", gt=0, le=1e9, description="energy that the park uses beside the heating")
+    ]
+    electricity_share: Annotated[Input, Quantity("1", ge=0, le=1, description="share of it that is electricity")]
+    green_power_share: Annotated[
+        Input,
+        Quantity("1", ge=0, le=1, description="share of that electricity that is its own or has certificates"),
+    ]
+    fuel_factor: Annotated[
+        Input, Quantity("t/tce", ge=0, le=5, description="emission factor of the rest of the energy")
+    ] = default("1.644 t/tce")  # natural gas, 56.1 kg/GJ (IPCC 2006, volume 2, table 2.2)

@@ -1,0 +1,194 @@
+"""Another carbon account of a finished ensemble, from the flows of energy that it holds.
+
+What an account is made of (`study.accounting`) is stored, or drawn again, so nothing is simulated but the rows that
+fail: those may fail no longer, or others instead. The new ensemble has the bits that a run with the account has.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.accounting import FLOWS, account
+from study.carbon import NEEDED, built_in_baseline
+from study.config import Study, variable_name
+from study.engine import prepare
+from study.ensemble import Block, Ensemble, chunk_key, decode, digest, encode, read_metadata, reading
+from study.errors import ConfigError, EnsembleError
+from study.pick_freeze import MixedStudy
+from study.provenance import code_fingerprint
+from study.reading import read_yaml, validate
+from study.runs import Run, now
+from study.sampling import sample_inputs
+from study.simulation import screen, simulate
+from study.storage import Storage
+from study.variables import ACCOUNTS, OK, SAMPLE_VARIABLES, TYPES, variables_of
+from study.verification import stored_study
+
+SECTIONS = ("carbon", "park", "claim")
+"""What a file of accounts may say."""
+CERTIFIED = {"value": 1, "source": "assumption: certificates for all of it"}
+_OF_BASELINE = ("network_loss", "baseline_decline", *dict.fromkeys(key for keys in NEEDED.values() for key in keys))
+_OF_ELECTRICITY = ("electricity_account", "green_power_share", "residual_factor")
+
+
+def with_account(
+    study: Study, *, baseline: str | None = None, electricity: str | None = None, accounts: str | Path | None = None
+) -> Study:
+    """Return the study with another account.
+
+    Parameters
+    ----------
+    baseline
+        A built-in one of `study.carbon.BASELINES`, with the figures that come with it.
+    electricity
+        One of `study.carbon.ELECTRICITY_ACCOUNTS`; market-based with certificates for all of it, unless the study says
+        for how much.
+    accounts
+        A YAML file with any of the sections carbon, park and claim of a study file: their keys go before the study's.
+
+    Raises
+    ------
+    ConfigError
+        When the file or the account makes no sense, or the study has not what it needs.
+    """
+    resolved = study.resolved()
+    label = f"study {study.name!r}"
+    if accounts is not None:
+        label = str(accounts)
+        given = read_yaml(accounts)
+        for key, value in given.items():
+            if key not in SECTIONS or not isinstance(value, dict):
+                raise ConfigError(f"{accounts}: {key}: allowed: {', '.join(SECTIONS)}, each a mapping")
+            of_study = resolved.get(key, {})
+            if key == "carbon" and "baseline" in value:
+                of_study = _with_baseline(of_study, value["baseline"])
+            resolved[key] = {**of_study, **value}
+    if baseline is not None:
+        resolved["carbon"] = _with_baseline(resolved["carbon"], baseline)
+    if electricity is not None:
+        certified = study.carbon.certified
+        kept = {key: value for key, value in resolved["carbon"].items() if key not in _OF_ELECTRICITY}
+        share = resolved["carbon"].get("green_power_share") if certified else CERTIFIED
+        resolved["carbon"] = {**kept, "electricity_account": electricity}
+        resolved["carbon"] |= {"green_power_share": share} if electricity == "market" else {}
+    return validate(Study, resolved, label=label, folder=Path(accounts).parent if accounts else None)
+
+
+def _with_baseline(carbon: Mapping[str, Any], name: object) -> dict[str, Any]:
+    if name not in NEEDED:
+        raise ConfigError(f"baseline {name!r}: allowed: {', '.join(NEEDED)}")
+    kept = {key: value for key, value in carbon.items() if key not in _OF_BASELINE}
+    return {**kept, **built_in_baseline(str(name)), "baseline": name}
+
+
+def reaccount(
+    store: str | Path,
+    output: str | Path,
+    *,
+    baseline: str | None = None,
+    electricity: str | None = None,
+    accounts: str | Path | None = None,
+    take_over: bool = False,
+    say: Callable[[str], None] = lambda _text: None,
+    watch: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Storage:
+    """Write an ensemble with another account; killed at any moment, the same call goes on.
+
+    Parameters
+    ----------
+    store
+        The ensemble.
+    output
+        Where the new one goes, a folder or an address in an object store.
+    baseline, electricity, accounts
+        As of `with_account`.
+    take_over, say
+        As of `study.engine.execute`.
+    watch
+        Told how many blocks are done, of how many.
+
+    Raises
+    ------
+    HotlandError
+        When the account makes no sense, the ensemble cannot be read or was made by other code, or the output is another
+        study's.
+    """
+    source, target = Storage.at(store), Storage.at(output)
+    if source == target:
+        raise EnsembleError(f"{target}: an account is no place for another; give another --output")
+    of_source = Ensemble.open(source)
+    before = stored_study(source)
+    if isinstance(before, MixedStudy):
+        raise EnsembleError(f"{source}: its rows extend an ensemble; give the ensemble beside it")
+    study = with_account(before, baseline=baseline, electricity=electricity, accounts=accounts)
+    with reading(source):
+        if read_metadata(source)["attributes"].get("code_fingerprint") != code_fingerprint():
+            raise EnsembleError(
+                f"{source}: made by another version of hotland, which counts in another way; run the study again"
+            )
+    target.refuse_unwritable()
+    ensemble, missing = prepare(study, target, block_size=of_source.block_size)
+    if ensemble.block_size != of_source.block_size:
+        raise EnsembleError(f"{target}: its blocks are not those of {source}; give another --output")
+    there = {block.index for block in of_source.received()}
+    blocks = [block for block in missing if block.index in there]
+    run = Run.begin(target, {"address": "local", "accounts of": str(source)}, take_over=take_over, say=say)
+    state = "failed"
+    try:
+        for number, block in enumerate(blocks):
+            watch(number, len(blocks))
+            with reading(source):
+                _write(study, before, of_source, ensemble, block)
+        watch(len(blocks), len(blocks))
+        state = "finished"
+    except KeyboardInterrupt:
+        state = "interrupted"
+        raise
+    finally:
+        run.end(state, {"samples": sum(map(ensemble.counted, blocks))})
+    return target
+
+
+def _write(study: Study, before: Study, source: Ensemble, ensemble: Ensemble, block: Block) -> None:
+    """Write a block of the new ensemble: flows of energy as they are stored, accounts and inputs made again."""
+    (receipt,) = source.receipts([block])
+    made_again = {*ACCOUNTS, *map(variable_name, before.uncertain)}
+    names = [name for name in receipt["sha256"] if name.partition("/")[0] not in made_again]
+    objects = dict(zip(names, source.storage.read_many(names), strict=True))
+    digests = {name: receipt["sha256"][name] for name in names}
+    of_winters = variables_of(study)
+
+    def stored(name: str) -> NDArray[Any]:
+        """Numbers of a variable of samples or winters."""
+        shape = (source.block_size, study.winters) if name in of_winters else (source.block_size,)
+        key = f"{name}/{chunk_key(block.index, len(shape))}"
+        values = decode(objects[key], shape, TYPES.get(name, "float64"))
+        if digest(values) != digests[key]:
+            raise ValueError(f"{key} is not what its receipt says")
+        return values
+
+    inputs = sample_inputs(study, block.rows)
+    with np.errstate(all="ignore"):  # what is not finite fails
+        accounts = account(study, inputs, {name: stored(name).T for name in FLOWS if name in of_winters})
+    values = {name: value.T for name, value in accounts.items()}
+    unfit = (stored("status") != OK) | ~np.all([np.isfinite(value).all(axis=1) for value in values.values()], axis=0)
+    unfit[list(screen(study, inputs))] = True
+    values |= {variable_name(key): inputs[key] for key in study.uncertain}
+    reasons, traces = {}, None
+    if len(rows := np.flatnonzero(unfit)):
+        again = simulate(study, block.rows[rows])
+        for name in (*of_winters, *SAMPLE_VARIABLES):
+            values.setdefault(name, stored(name))
+        values = {name: value.copy() for name, value in values.items()}
+        for name, value in again.values.items():
+            values[variable_name(name)][rows] = value
+        reasons = {block.start + int(rows[row]): reason for row, reason in again.reasons.items()}
+        traces = again.traces
+    chunks = ensemble.chunks(block, values, traces)
+    objects |= {name: encode(value) for name, value in chunks.items()}
+    digests |= {name: digest(value) for name, value in chunks.items()}
+    about = {key: receipt[key] for key in ("machine", "seconds", "attempt", "written") if key in receipt}
+    ensemble.receive(block, objects, digests, reasons, {**about, "accounted": now()})
