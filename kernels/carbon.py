@@ -13,10 +13,8 @@ Array = NDArray[np.float64]
 GJ_PER_MWH = 3.6
 GJ_PER_TCE = 29.307
 """Heat of a tonne of coal equivalent (GB/T 2589-2020, appendix A: 29,307 kJ/kg)."""
-TCE_PER_MWH_ELECTRICITY = 0.1229
-"""Equivalent value of electricity, 0.1229 kgce/kWh (GB/T 2589-2020, appendix A): 3.6 / 29.307, rounded."""
 TCE_PER_GJ_HEAT = 0.03412
-"""Equivalent value of purchased heat (GB/T 2589-2020, appendix A): 1 / 29.307, rounded."""
+"""Heat bought, in tonnes of coal equivalent (GB/T 2589-2020, appendix A): 1 / 29.307, rounded."""
 
 
 class CarbonAccount(NamedTuple):

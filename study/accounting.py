@@ -14,7 +14,6 @@ from kernels.carbon import (
     GJ_PER_MWH,
     GJ_PER_TCE,
     TCE_PER_GJ_HEAT,
-    TCE_PER_MWH_ELECTRICITY,
     CarbonAccount,
     EnergyUse,
     by_winter,
@@ -58,7 +57,8 @@ def account(study: Study, inputs: Inputs, flows: Mapping[str, Array]) -> dict[st
     grid = by_winter(inputs["carbon.electricity_factor"], decline, study.winters)
     sold = grid  # what is bought without certificates
     if carbon.residual_factor is not None:
-        sold = by_winter(inputs["carbon.residual_factor"], decline, study.winters)
+        steady = np.zeros_like(decline)
+        sold = by_winter(inputs["carbon.residual_factor"], inputs.get("carbon.residual_decline", steady), study.winters)
     covered = flows["electricity_covered"] if carbon.electricity_account == "hourly" else 0.0
     fuels = {section: flows[f"fuel_{section}"] for section in HEATERS if getattr(study, section).burns}
     nothing = np.zeros_like(delivered)
@@ -80,11 +80,14 @@ def account(study: Study, inputs: Inputs, flows: Mapping[str, Array]) -> dict[st
         "grid_emission_factor": grid,
     }
     if study.park is not None:
-        park = _park(inputs, grid)
-        heating = used * TCE_PER_MWH_ELECTRICITY + sum(fuels.values(), start=nothing) * (GJ_PER_MWH / GJ_PER_TCE)
-        found["park_emissions_per_energy_before"] = park.plus(replaced, made.baseline).emissions_per_energy
-        with_wells = park.plus(heating, made.electricity + made.peak_fuel)
-        found["park_emissions_per_energy"] = with_wells.emissions_per_energy
+        factor = inputs.get("park.electricity_factor", grid)
+        bought = electricity_emissions(used, covered, inputs["carbon.green_power_share"], factor)
+        fuel = sum(fuels.values(), start=nothing) * (GJ_PER_MWH / GJ_PER_TCE)
+        park = _park(inputs, factor)
+        before = park.plus(replaced, made.baseline)
+        after = park.plus(used * inputs["park.electricity_equivalent"] + fuel, bought + made.peak_fuel)
+        found["park_emissions_per_energy_before"] = before.emissions_per_energy
+        found["park_emissions_per_energy"] = after.emissions_per_energy
     return found
 
 
@@ -95,19 +98,22 @@ def _baseline(study: Study, inputs: Inputs, delivered: Array, grid: Array) -> tu
         fuel = heat * GJ_PER_MWH / inputs["carbon.baseline_efficiency"]
         return fuel * inputs["carbon.baseline_fuel_factor"], fuel / GJ_PER_TCE
     if study.carbon.supply in ELECTRIC_BASELINES:
-        electricity = heat / inputs["carbon.baseline_cop" if "carbon.baseline_cop" in inputs else "carbon.baseline_efficiency"]
-        return electricity * grid, electricity * TCE_PER_MWH_ELECTRICITY
+        boiler = study.carbon.baseline_efficiency is not None
+        electricity = heat / inputs["carbon.baseline_efficiency" if boiler else "carbon.baseline_cop"]
+        equivalent = inputs.get("park.electricity_equivalent", np.zeros_like(grid))
+        return electricity * grid, electricity * equivalent
     factor = inputs["carbon.baseline_factor"]
     if "carbon.baseline_decline" in inputs:
         factor = by_winter(factor, inputs["carbon.baseline_decline"], study.winters)
     return heat * GJ_PER_MWH * factor, heat * GJ_PER_MWH * TCE_PER_GJ_HEAT
 
 
-def _park(inputs: Inputs, grid: Array) -> EnergyUse:
-    """The park beside the heating, (winter, row)."""
+def _park(inputs: Inputs, factor: Array) -> EnergyUse:
+    """The park beside the heating; its electricity has that factor, t/MWh, where it is not free of carbon."""
     energy, share = inputs["park.energy_use"], inputs["park.electricity_share"]
-    bought = energy * share / TCE_PER_MWH_ELECTRICITY * (1.0 - inputs["park.green_power_share"])
-    return EnergyUse(energy, bought * grid + energy * (1.0 - share) * inputs["park.fuel_factor"])
+    used = energy * share / inputs["park.electricity_equivalent"]
+    emitted = electricity_emissions(used, 0.0, inputs["park.green_power_share"], factor)
+    return EnergyUse(energy, emitted + energy * (1.0 - share) * inputs["park.fuel_factor"])
 
 
 def refrigerant(inputs: Inputs) -> Array:
@@ -131,7 +137,9 @@ def material_emissions(inputs: Inputs) -> dict[str, Array]:
     casing = _ring(sizes["casing_outer_diameter"], sizes["casing_wall"])
     grout = 0.25 * np.pi * (sizes["borehole_diameter"] ** 2 - sizes["casing_outer_diameter"] ** 2)
     inner = _ring(sizes["inner_pipe_outer_diameter"], sizes["inner_pipe_wall"])
-    factor = {name: inputs[f"carbon.materials.{name}"] for name in ("steel_factor", "cement_factor", "inner_pipe_factor")}
+    factor = {
+        name: inputs[f"carbon.materials.{name}"] for name in ("steel_factor", "cement_factor", "inner_pipe_factor")
+    }
     return {
         "casing": casing * depth * STEEL * 1e-3 * factor["steel_factor"],
         "cement": grout * depth * CEMENT * 1e-3 * factor["cement_factor"],

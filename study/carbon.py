@@ -76,7 +76,9 @@ class Carbon(Section):
     baseline_cop: (
         Annotated[
             Input,
-            Quantity("1", ge=1, le=10, description="seasonal heat over electricity of the replaced heat pumps, with pumps"),
+            Quantity(
+                "1", ge=1, le=10, description="seasonal heat over electricity of the replaced heat pumps, with pumps"
+            ),
         ]
         | None
     ) = None
@@ -102,6 +104,9 @@ class Carbon(Section):
             ),
         ]
         | None
+    ) = None
+    residual_decline: (
+        Annotated[Input, Quantity("1/yr", ge=-0.2, le=0.5, description="yearly decline of residual_factor")] | None
     ) = None
     refrigerant_charge: Annotated[Input, Quantity("kg/kW", ge=0, le=10, description="refrigerant per heating capacity")]
     refrigerant_leakage: Annotated[
@@ -149,6 +154,8 @@ class Carbon(Section):
             )
         if self.residual_factor is not None and self.electricity_account != "market":
             raise ValueError("residual_factor goes with electricity_account: market, and only with it")
+        if self.residual_decline is not None and self.residual_factor is None:
+            raise ValueError("residual_decline goes with residual_factor, and only with it")
         if (self.embodied_per_well is None) == (self.materials is None):
             raise ValueError("give either embodied_per_well or materials")
         return self
@@ -178,4 +185,3 @@ def with_baseline(data: Mapping[Any, Any]) -> dict[Any, Any]:
     if not isinstance(carbon, dict) or carbon.get("baseline") not in BASELINES:
         return dict(data)
     return {**data, "carbon": {**built_in_baseline(carbon["baseline"]), **carbon}}
-

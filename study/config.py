@@ -71,10 +71,29 @@ MOST_PARAMETERS = 100
 _OWN_NAME = r"[a-z][a-z0-9_]{0,39}"
 
 
+class CompanyTarget(Section):
+    """How much less the company is to emit in a year than it did once."""
+
+    year: Annotated[StrictInt, Field(ge=1990, le=2200)]
+    reduction: Annotated[float, Quantity("t", gt=0, description="reduction of the company's emissions by that year")]
+
+
 class Claim(Section):
     """What was promised, to be held against the ensemble."""
 
     carbon_reduction: Annotated[float, Quantity("t", gt=0, description="carbon reduction promised for a year")]
+    park_emissions_per_energy: (
+        Annotated[float, Quantity("t/tce", gt=0, le=5, description="emissions promised per unit of the park's energy")]
+        | None
+    ) = None
+    first_winter: Annotated[StrictInt, Field(ge=1990, le=2200)] | None = None
+    company_targets: Annotated[tuple[CompanyTarget, ...], Field(min_length=1, max_length=20)] | None = None
+
+    @model_validator(mode="after")
+    def _targets_have_their_winters(self) -> Self:
+        if self.company_targets is not None and self.first_winter is None:
+            raise ValueError("company_targets need first_winter, the year in which the first winter begins")
+        return self
 
 
 class StudyWell(Well[Input]):

@@ -312,9 +312,7 @@ def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tup
                 raise ValueError(f"--until: allowed: a list of 1 to {MOST_TARGETS} targets")
             targets = parse_targets(until, "--until", outputs=outputs)
         else:
-            targets = parse_targets(
-                own.targets if own else (), f"study {study.name!r}: stop.targets", outputs=outputs
-            )
+            targets = parse_targets(own.targets if own else (), f"study {study.name!r}: stop.targets", outputs=outputs)
         if hours is not None and not 0.0 < hours <= MOST_HOURS:
             raise ValueError(f"--hours {hours:g}: allowed: above 0 and at most {MOST_HOURS:,.0f}")
         if hours is not None and not targets:

@@ -190,5 +190,7 @@ def _write(study: Study, before: Study, source: Ensemble, ensemble: Ensemble, bl
     chunks = ensemble.chunks(block, values, traces)
     objects |= {name: encode(value) for name, value in chunks.items()}
     digests |= {name: digest(value) for name, value in chunks.items()}
-    about = {key: receipt[key] for key in ("machine", "seconds", "attempt", "written") if key in receipt}
+    about: dict[str, Any] = {
+        key: receipt[key] for key in ("machine", "seconds", "attempt", "written") if key in receipt
+    }
     ensemble.receive(block, objects, digests, reasons, {**about, "accounted": now()})

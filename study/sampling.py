@@ -149,6 +149,12 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     ),
     "summer_recharge.power",
     "summer_recharge.maximum_inlet_temperature",
+    *(f"carbon.{name}" for name in ("baseline_decline", "baseline_fuel_factor", "baseline_efficiency", "baseline_cop")),
+    *(f"carbon.{name}" for name in ("residual_factor", "residual_decline")),
+    *(f"carbon.materials.{name}" for name in ("steel_factor", "cement_factor", "inner_pipe_factor")),
+    *(f"carbon.materials.{name}" for name in ("drilling", "heat_pump_factor")),
+    *(f"park.{name}" for name in ("energy_use", "electricity_share", "electricity_equivalent")),
+    *(f"park.{name}" for name in ("electricity_factor", "green_power_share", "fuel_factor")),
 )
 _COLUMNS = {name: column for column, name in enumerate(SOBOL_DIMENSIONS)}
 

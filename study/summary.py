@@ -50,7 +50,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class _Winters:
+class Winters:
     """Samples, their study, and estimates from those that ended well."""
 
     dataset: xr.Dataset
@@ -77,6 +77,12 @@ class _Winters:
 
     def mean(self, data: xr.DataArray, limits: Limits = (None, None)) -> Estimate:
         return estimate(statistics.mean(data, over=data.dims, limits=limits, **self._how))
+
+    def level(self, data: xr.DataArray) -> Estimate:
+        """Mean; where it is the same in all samples nothing is left to sampling."""
+        first, *_ = there = self.good(data).ravel()
+        same = float(np.ptp(there)) < 1e-9 * abs(float(first))
+        return Estimate(float(first), float(first), float(first)) if same else self.mean(data)
 
     def mean_of(self, name: str) -> Estimate:
         return self.mean(self.values(name), self.limits(name))
@@ -122,15 +128,7 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
     EnsembleError
         When too many failed.
     """
-    if dataset.sizes["sample"] == 0:
-        raise ValueError("no sample is done yet, so there is nothing to say")
-    if (dataset["status"] != 0).all():
-        raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
-    try:
-        samples = usable(dataset, most_failed)
-    except EnsembleError as error:
-        raise EnsembleError(f"{error}{_why(dataset)}; --most-failed allows more") from None
-    winters = _Winters(samples, json.loads(dataset.attrs["study"]), most_failed)
+    winters = _usable(dataset, most_failed)
     if over != "both":
         return list(_one_kind(winters, over))
     parts = (
@@ -148,7 +146,25 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
     return [line for part in parts for line in part(winters)]
 
 
-def _one_kind(winters: _Winters, over: Over) -> Iterator[Line]:
+def carbon_lines(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
+    """Those lines of the answer that tell of carbon; parameters and errors as of `summarise`."""
+    winters = _usable(dataset, most_failed)
+    return [*_carbon(winters), *_claim(winters)]
+
+
+def _usable(dataset: xr.Dataset, most_failed: float) -> Winters:
+    if dataset.sizes["sample"] == 0:
+        raise ValueError("no sample is done yet, so there is nothing to say")
+    if (dataset["status"] != 0).all():
+        raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
+    try:
+        samples = usable(dataset, most_failed)
+    except EnsembleError as error:
+        raise EnsembleError(f"{error}{_why(dataset)}; --most-failed allows more") from None
+    return Winters(samples, json.loads(dataset.attrs["study"]), most_failed)
+
+
+def _one_kind(winters: Winters, over: Over) -> Iterator[Line]:
     """What we do not know, or chance, alone."""
     within = over == "winters"
     kind = (
@@ -187,7 +203,7 @@ def _one_kind(winters: _Winters, over: Over) -> Iterator[Line]:
                 yield Line(f"p_{key}_p{percent:02}", section, f"share, {_quantile_words(percent)}", "%", found)
 
 
-def _carbon(winters: _Winters) -> Iterator[Line]:
+def _carbon(winters: Winters) -> Iterator[Line]:
     carbon = winters.values("carbon_reduction")
     for key, section, data, shown in (
         ("carbon_reduction", "Carbon reduction per winter", carbon, True),
@@ -204,7 +220,7 @@ def _carbon(winters: _Winters) -> Iterator[Line]:
             yield Line(f"{key}_p{percent:02}", section, words, "t CO2", winters.quantile(data, percent / 100), shown)
 
 
-def _claim(winters: _Winters) -> Iterator[Line]:
+def _claim(winters: Winters) -> Iterator[Line]:
     if "claim" not in winters.study:
         return
     claim = float(winters.study["claim"]["carbon_reduction"].split()[0])
@@ -226,7 +242,7 @@ def _claim(winters: _Winters) -> Iterator[Line]:
         yield Line(f"p_{key}_every_winter", section, f"in every winter{words}", "%", every, key == "claim")
 
 
-def _reliability(winters: _Winters) -> Iterator[Line]:
+def _reliability(winters: Winters) -> Iterator[Line]:
     """Means over what is not known and over chance together."""
     section = "Heating reliability of a winter, all samples and winters"
     hours, reliability = winters.values("unmet_hours"), winters.values("heating_reliability")
@@ -253,7 +269,7 @@ def _reliability(winters: _Winters) -> Iterator[Line]:
     yield Line("shortfall_duration_mean", section, "duration of a shortfall", "h", duration, shown=False)
 
 
-def _bad_winters(winters: _Winters) -> Iterator[Line]:
+def _bad_winters(winters: Winters) -> Iterator[Line]:
     """Return levels: quantiles of all samples and winters together."""
     section = f"Return level: exceeded in one winter of {RETURN_PERIOD}, all samples"
     for name, words, units, shown in (
@@ -269,7 +285,7 @@ def _bad_winters(winters: _Winters) -> Iterator[Line]:
     yield Line(f"indoor_temperature_min_return_{RETURN_PERIOD}", section, "lowest indoor temperature", "°C", level)
 
 
-def _worst_winter(winters: _Winters) -> Iterator[Line]:
+def _worst_winter(winters: Winters) -> Iterator[Line]:
     """Quantiles over the samples of each one's worst winter."""
     section = f"The worst of {winters.count} winters: median and quantile of samples"
     for name, words, units, shown in (
@@ -300,7 +316,7 @@ def _worst_winter(winters: _Winters) -> Iterator[Line]:
         )
 
 
-def _not_known(winters: _Winters) -> Iterator[Line]:
+def _not_known(winters: Winters) -> Iterator[Line]:
     """What differs between samples once each one's winters are averaged: the probability of frequency."""
     section = "Spread between samples (not known), means of their winters"
     hours, unmet = winters.values("unmet_hours"), winters.values("heat_unmet")
@@ -331,7 +347,7 @@ def _quantile_words(percent: int) -> str:
     return "median" if percent == 50 else f"{percent} % quantile"
 
 
-def _plant(winters: _Winters) -> Iterator[Line]:
+def _plant(winters: Winters) -> Iterator[Line]:
     section = "Plant, per winter"
     for name, words, units in (
         ("outage_hours", "hours with any unit out", "h"),
@@ -341,15 +357,13 @@ def _plant(winters: _Winters) -> Iterator[Line]:
         yield Line(f"{name}_mean", section, words, units, winters.mean_of(name))
     section = "Installed capacity without the largest unit, wells ignored"
     left = winters.values("largest_unit_out_share")
-    first, *_ = there = winters.good(left)
-    same = float(np.ptp(there)) < 1e-9 * float(first)  # sizes that are shares: nothing is left to sampling
-    share = Estimate(float(first), float(first), float(first)) if same else winters.mean(left)
+    share = winters.level(left)  # sizes may be shares of the load
     yield Line("largest_unit_out_share_mean", section, "over the design load, mean of samples", "%", share)
     words = f"{100 * LARGEST_UNIT_OUT:.0f} % of the design load or more (assumed rule)"
     yield Line("p_largest_unit_out_rule", section, words, "%", winters.chance(left >= LARGEST_UNIT_OUT))
 
 
-def _by_winter(winters: _Winters) -> Iterator[Line]:
+def _by_winter(winters: Winters) -> Iterator[Line]:
     """Over the life, as the ground is drawn down and the climate changes."""
     section = "Chance of a shortfall by winter of life"
     hours = winters.values("unmet_hours")
@@ -367,7 +381,7 @@ def _by_winter(winters: _Winters) -> Iterator[Line]:
         )
 
 
-def _ground(winters: _Winters) -> Iterator[Line]:
+def _ground(winters: Winters) -> Iterator[Line]:
     section = f"Ground at the wells after winter {winters.count}, mean of the samples"
     for name, words, shown in (
         ("thermal_interference", "ground colder because of the neighbouring wells", True),
@@ -376,7 +390,7 @@ def _ground(winters: _Winters) -> Iterator[Line]:
         yield Line(name, section, words, "K", winters.mean(winters.values(name).isel(winter=-1)), shown)
 
 
-def _change(winters: _Winters) -> Iterator[Line]:
+def _change(winters: Winters) -> Iterator[Line]:
     if winters.count == 1:
         return
     section = f"Winter {winters.count} less winter 1"

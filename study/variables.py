@@ -85,6 +85,7 @@ def variables_of(study: "Study") -> dict[str, dict[str, Any]]:
     burning = [f"fuel_{section}" for section in ("peak_heating", "reserve_heating") if getattr(study, section).burns]
     return VARIABLES | {name: FUELS[name] for name in burning} | (PARK if study.park else {})
 
+
 SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
     "energy_imbalance": variable("1", "energy not accounted for over the life, relative to the heat from the rock"),
     "largest_unit_out_share": variable("1", "installed capacity without the largest unit, over the design load"),

@@ -10,9 +10,9 @@ from scipy.special import exp1
 
 from study import simulation
 from study.config import Study, load_study
-from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.sampling import sample_inputs
 from study.simulation import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, OK, simulate
+from study.variables import SAMPLE_VARIABLES, VARIABLES, variables_of
 from study.wells import WellArrays, with_fluid
 from tests.conftest import variant
 
@@ -64,7 +64,8 @@ def inputs(study: Study, v: Values) -> dict[str, Any]:
 def test_every_variable_of_the_contract_is_there(simulated: tuple[Study, Values]) -> None:
     study, v = simulated
     of_samples = {"energy_imbalance", "largest_unit_out_share", "status"}
-    assert set(v) == {*VARIABLES, *of_samples, *study.uncertain}
+    of_winters = variables_of(study)
+    assert set(v) == {*of_winters, *of_samples, *study.uncertain}
     assert of_samples < set(SAMPLE_VARIABLES)
     contract = {
         "carbon_reduction",
@@ -74,7 +75,7 @@ def test_every_variable_of_the_contract_is_there(simulated: tuple[Study, Values]
     }
     assert contract < set(VARIABLES)
     for name, value in v.items():
-        assert value.shape == ((64, study.winters) if name in VARIABLES else (64,)), name
+        assert value.shape == ((64, study.winters) if name in of_winters else (64,)), name
         assert np.isfinite(value.astype(float)).all(), name
     assert v["status"].dtype == np.int8
     assert (v["status"] == OK).all()
@@ -122,7 +123,32 @@ def test_carbon_follows_from_energies_and_inputs(simulated: tuple[Study, Values]
         kilowatts = x["heat_pump.share_of_design_load"] * x["building.design_load"] * x["building.floor_area"] / 1000
     kilograms_of_refrigerant = kilowatts * x["carbon.refrigerant_charge"]
     leak = kilograms_of_refrigerant / 1000 * x["carbon.refrigerant_leakage"] * x["carbon.refrigerant_warming_potential"]
-    building = len(study.field.places) * x["carbon.embodied_per_well"] / x["carbon.lifetime"]
+    if study.carbon.materials is None:
+        of_well, of_heat_pumps = x["carbon.embodied_per_well"], 0.0
+    else:  # m³ of each in a metre of well, and t/m³ of it
+        steel = (
+            np.pi
+            / 4
+            * (
+                x["well.casing.outer_diameter"] ** 2
+                - (x["well.casing.outer_diameter"] - 2 * x["well.casing.wall"]) ** 2
+            )
+        )
+        grout = np.pi / 4 * (x["well.borehole_diameter"] ** 2 - x["well.casing.outer_diameter"] ** 2)
+        plastic = (
+            np.pi
+            / 4
+            * (
+                x["well.inner_pipe.outer_diameter"] ** 2
+                - (x["well.inner_pipe.outer_diameter"] - 2 * x["well.inner_pipe.wall"]) ** 2
+            )
+        )
+        of_metre = (
+            steel * 7.85 * x["carbon.materials.steel_factor"] + grout * 1.32 * x["carbon.materials.cement_factor"]
+        )
+        of_metre = of_metre + plastic * 0.95 * x["carbon.materials.inner_pipe_factor"] + x["carbon.materials.drilling"]
+        of_well, of_heat_pumps = of_metre * x["well.depth"], kilowatts / 1000 * x["carbon.materials.heat_pump_factor"]
+    building = (len(study.field.places) * of_well + of_heat_pumps) / x["carbon.lifetime"]
     reduction = baseline - electricity - fuel - leak - building
     atol = 1e-9 * np.abs(baseline).max()
     np.testing.assert_allclose(v["carbon_reduction"], reduction, rtol=1e-9, atol=atol)
@@ -427,7 +453,10 @@ def test_season_with_other_dates(start: str, end: str, days: int) -> None:
 
 
 def test_green_power_takes_electricity_out_of_the_account() -> None:
-    grid, green = (values(variant(SHENYANG, {"carbon.green_power_share": share})) for share in (0, 1))
+    grid, green = (
+        values(variant(SHENYANG, {"carbon.electricity_account": "market", "carbon.green_power_share": share}))
+        for share in (0, 1)
+    )
     np.testing.assert_array_equal(green["carbon_electricity"], 0)
     for name in set(VARIABLES) - {"carbon_electricity", "carbon_reduction"}:
         np.testing.assert_array_equal(green[name], grid[name], err_msg=name)

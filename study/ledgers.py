@@ -1,0 +1,234 @@
+"""What an ensemble's carbon reduction comes to in other people's books: a company's targets, the life cycle, land, and
+everyday units; and what every other account makes of the same ensemble.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from study.accounting import FLOWS, account, embodied
+from study.carbon import BASELINES, ElectricityAccount
+from study.config import Study
+from study.reaccounting import with_account
+from study.sampling import sample_inputs
+from study.statistics import MOST_FAILED, Estimate, usable
+from study.summary import Line, Winters
+from study.wells import Inputs
+
+NATIONAL_THRESHOLDS = (0.20, 0.30)
+"""Emissions per unit of energy of a zero-carbon park, t/tce: at most these, where it uses 0.2 to 1 million tce a
+year, or more (NDRC, MIIT and NEA 2025, no. 910)."""
+
+EQUATOR = 40_075.0
+"""km."""
+CAR = 150.0
+"""Emissions of a car, g/km: those with which 18,000 t are said to be 3,000 trips around the equator."""
+DWELLING = 92.17
+"""Mean dwelling of an urban household in China, m² (census of 2020)."""
+NORTHERN_HEATING = 28.8
+"""Emissions of heating in northern cities, kg/m² in a year: 450 Mt over 15.6e9 m², 2020 (Energies 2024, 17:579)."""
+FOREST = 3.26
+"""What China's forests take up in their biomass, t CO2/ha in a year: 154.8 Tg C a year over 7,975 Tg C at 45.8 Mg C/ha
+(Yang et al. 2022, Biogeosciences 19:2989)."""
+EVERYDAY = (
+    ("car_trips_around_the_equator", "car trips around the equator", EQUATOR * CAR * 1e-6),
+    ("households_heated", "urban households heated as usual in the north", DWELLING * NORTHERN_HEATING * 1e-3),
+    ("forest_hectares", "hectares of forest, by what they take up in a year", FOREST),
+)
+"""Key, words and t CO2 a year of one."""
+
+_ROWS = 2**16
+
+
+def ledgers(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
+    """Lines of all ledgers that the study has something to say of.
+
+    Parameters
+    ----------
+    dataset
+        An ensemble.
+    most_failed
+        Largest share of samples that may have failed.
+
+    Raises
+    ------
+    EnsembleError
+        When too many failed.
+    """
+    study = Study.model_validate(json.loads(dataset.attrs["study"]))
+    winters = Winters(usable(dataset, most_failed), study.resolved(), most_failed)
+    inputs = sample_inputs(study, dataset["sample"].values)
+    parts = (_park(study, winters), _company(study, winters), _life_cycle(study, winters, inputs))
+    return [line for part in (*parts, _land(study, winters, inputs), _everyday(winters)) for line in part]
+
+
+def _park(study: Study, winters: Winters) -> Iterator[Line]:
+    if study.park is None:
+        return
+    section = "Emissions of the park per unit of energy"
+    after = winters.values("park_emissions_per_energy")
+    before = winters.values("park_emissions_per_energy_before")
+    for key, words, data in (("park_before", "before, mean", before), ("park_after", "with the wells, mean", after)):
+        yield Line(key, section, words, "t/tce", winters.mean(data))
+    yield Line("park_change", section, "change, mean", "t/tce", winters.mean(after - before))
+    promised = study.claim.park_emissions_per_energy if study.claim else None
+    limits = [("park_promise", "promised", promised)] if promised else []
+    limits += [(f"park_{round(100 * limit):03}", "national threshold", limit) for limit in NATIONAL_THRESHOLDS]
+    for key, words, limit in limits:
+        reached = winters.chance(after.mean("winter") <= limit)
+        yield Line(f"p_{key}", section, f"{limit:g} or less ({words}), on average over the life", "%", reached)
+
+
+def _company(study: Study, winters: Winters) -> Iterator[Line]:
+    """Winters count to the year in which they end."""
+    claim = study.claim
+    if claim is None or claim.first_winter is None:
+        return
+    carbon = winters.values("carbon_reduction")
+    for target in claim.company_targets or ():
+        ended = target.year - claim.first_winter
+        section = f"The company's ledger: {target.reduction / 1e6:g} Mt less in {target.year}"
+        if not 1 <= ended <= winters.count:
+            continue
+        cumulated = carbon.isel(winter=slice(ended)).sum("winter")
+        words = f"carbon reduction of the {ended} winters until {target.year}"
+        yield Line(f"ledger_{target.year}_cumulated", section, f"{words}, mean", "t CO2", winters.mean(cumulated))
+        for percent in (5, 95):
+            key = f"ledger_{target.year}_cumulated_p{percent:02}"
+            yield Line(
+                key, section, f"{words}, {percent} % quantile", "t CO2", winters.quantile(cumulated, percent / 100)
+            )
+        share = winters.mean(carbon.isel(winter=ended - 1) / target.reduction)
+        yield Line(
+            f"ledger_{target.year}_share", section, f"share of the winter that ends in {target.year}", "%", share
+        )
+
+
+def _life_cycle(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
+    section = "Life cycle"
+    built = xr.zeros_like(winters.dataset["status"], dtype=float) + embodied(study, inputs)
+    running = winters.values("carbon_reduction") + winters.values("carbon_embodied")
+    yield Line("embodied", section, "emissions of building wells and heat pumps", "t CO2", winters.level(built))
+    heat = winters.values("heat_delivered").sum("winter")
+    intensity = winters.ratio(1e3 * (winters.values("carbon_embodied").sum("winter")), heat)  # t/MWh = 1e3 g/kWh
+    yield Line("embodied_per_heat", section, "the same over the heat delivered", "g/kWh", intensity)
+    lost = winters.values("carbon_refrigerant")
+    yield Line("refrigerant", section, "emissions of lost refrigerant per winter", "t CO2", winters.level(lost))
+    years = payback(running, built)
+    paid = years <= winters.count
+    yield Line("p_payback", section, f"paid back within {winters.count} winters", "%", winters.chance(paid))
+    capped = years.where(paid, winters.count + 1.0).where(running.notnull().all("winter"))
+    for percent in (5, 50, 95):
+        found = winters.quantile(capped, percent / 100)
+        if found.value <= winters.count:
+            words = "median" if percent == 50 else f"{percent} % quantile"
+            yield Line(f"payback_p{percent:02}", section, f"winters until paid back, {words}", "", found)
+
+
+def payback(running: xr.DataArray, built: xr.DataArray) -> xr.DataArray:
+    """Winters after which what is saved while running makes up for what was emitted in building, (sample,).
+
+    Parameters
+    ----------
+    running
+        Reduction without what was built, t CO2, (sample, winter).
+    built
+        Emissions of building, t CO2, (sample,).
+
+    Returns
+    -------
+    Within a winter in proportion; infinite where the winters are not enough.
+    """
+    cumulated = running.cumsum("winter")
+    enough = cumulated >= built
+    first = enough.argmax("winter")
+    before = cumulated.isel(winter=first) - running.isel(winter=first)
+    return (
+        (first + (built - before) / running.isel(winter=first))
+        .where(enough.any("winter"), np.inf)
+        .drop_vars("winter", errors="ignore")
+    )
+
+
+def _land(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
+    section = "Water and land"
+    none = Estimate(0.0, 0.0, 0.0)
+    words = "groundwater taken: a closed loop, whose water stays in its pipes"
+    yield Line("groundwater", section, words, "m³", none)
+    area = xr.zeros_like(winters.dataset["status"], dtype=float) + field_area(study, inputs)
+    heat = winters.values("heat_delivered") - winters.values("heat_backup")
+    power = heat.mean("winter") / (24 * study.season.days)
+    yield Line("field_area", section, "ground above the field of wells", "ha", winters.level(area / 1e4))
+    words = "the same over the mean heat of the heat pumps"
+    yield Line("field_area_per_power", section, words, "ha/MW", winters.ratio(area / 1e4, power))
+
+
+def field_area(study: Study, inputs: Inputs) -> np.ndarray:
+    """Area that a field of wells takes, m², (row,): for each well the square of the distance to its nearest."""
+    places = np.array(study.field.places)
+    if len(places) == 1:
+        return np.zeros_like(inputs["well.depth"])
+    x, y = places.T
+    apart = np.hypot(x[:, None] - x, y[:, None] - y) + np.diag(np.full(len(x), np.inf))
+    nearest = apart.min(axis=1) * inputs.get("field.spacing", np.ones(1))[:, None]
+    return np.broadcast_to((nearest**2).sum(axis=1), inputs["well.depth"].shape)
+
+
+def _everyday(winters: Winters) -> Iterator[Line]:
+    section = "A winter's carbon reduction in everyday units"
+    carbon = winters.values("carbon_reduction")
+    for key, words, tonnes in EVERYDAY:
+        yield Line(key, section, f"{words} (each {tonnes:.3g} t CO2)", "", winters.mean(carbon / tonnes))
+
+
+def carbon_reduction(dataset: xr.Dataset, study: Study) -> xr.DataArray:
+    """Carbon reduction of an ensemble's rows in the account of another study, t CO2, (sample, winter).
+
+    Parameters
+    ----------
+    dataset
+        The ensemble.
+    study
+        Its study with another account (`study.reaccounting.with_account`).
+    """
+    flows = dataset[[name for name in FLOWS if name in dataset]].transpose("winter", "sample")
+    found = np.empty((dataset.sizes["winter"], dataset.sizes["sample"]))
+    for first in range(0, dataset.sizes["sample"], _ROWS):
+        part = slice(first, first + _ROWS)
+        inputs = sample_inputs(study, dataset["sample"].values[part])
+        loaded = {str(name): values.values for name, values in flows.isel(sample=part).data_vars.items()}
+        with np.errstate(all="ignore"):  # what is not finite counts as failed
+            found[:, part] = account(study, inputs, loaded)["carbon_reduction"]
+    return xr.DataArray(found.T, dims=("sample", "winter"), coords=dataset["carbon_reduction"].coords)
+
+
+def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
+    """What each built-in baseline, with each account of electricity that the study has, makes of an ensemble.
+
+    Raises
+    ------
+    EnsembleError
+        When too many samples failed.
+    """
+    study = Study.model_validate(json.loads(dataset.attrs["study"]))
+    samples = usable(dataset, most_failed)
+    winters = Winters(samples, study.resolved(), most_failed)
+    accounts: list[ElectricityAccount] = ["location", "market"]
+    if "electricity_covered" in dataset:
+        accounts.append("hourly")
+    claim = study.claim.carbon_reduction if study.claim else None
+    lines = []
+    for electricity, baseline in itertools.product(accounts, BASELINES):
+        other = with_account(study, baseline=baseline, electricity=electricity)
+        data = carbon_reduction(samples, other)
+        words = baseline.replace("_", " ")
+        key, section = f"{baseline}_{electricity}", f"Carbon reduction per winter, mean; electricity {electricity}"
+        lines.append(Line(f"carbon_reduction_{key}", section, f"instead of {words}", "t CO2", winters.mean(data)))
+        if claim is not None:
+            section = f"Probability of {claim:,.0f} t CO2 or more on average over the life; electricity {electricity}"
+            likely = winters.chance(data.mean("winter") >= claim)
+            lines.append(Line(f"p_claim_{key}", section, f"instead of {words}", "%", likely))
+    return lines
