@@ -7,8 +7,8 @@ that the spread between them shows how far an estimate can be trusted. Within a 
 - ``latin_hypercube``: Latin hypercubes of 64 rows, one after the other,
 - ``monte_carlo``: independent.
 
-Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS` (a hash chooses among
-later ones for names of the user's own), with the others by a hash of its name. Adding, removing or reordering inputs
+Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS` (for names that
+are not there, and those of the user's own, a hash chooses among later ones), with the others by a hash of its name. Adding, removing or reordering inputs
 changes no other. Correlated inputs follow a Gaussian copula.
 
 A second design, independent of the first and as good, has the names with `OTHER` before them: `study.pick_freeze` mixes
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 MOST_DIMENSIONS = 256  # never to be changed: scrambles are drawn for all of them together
 OWN_DIMENSIONS = range(2 * MOST_DIMENSIONS, 2 * MOST_DIMENSIONS + 4096)
-"""Dimensions (Joe and Kuo 2008) for inputs that the user names: none in common with the schema's in either design."""
+"""Dimensions (Joe and Kuo 2008) for other inputs: none in common with those of `SOBOL_DIMENSIONS` in either design."""
 OTHER = "other "
 """Before the name of an input: its draws in the second design."""
 _BITS = 32
@@ -39,7 +39,9 @@ _STRATA = 64
 _PAGE = 4096  # random rows made together
 
 SOBOL_DIMENSIONS: tuple[str, ...] = (
-    # Append only. The first dimensions are the best distributed: those that matter most come first.
+    # Closed. The first dimensions are the best distributed: those that matter most come first. Names that came later
+    # have another dimension in each replicate, chosen by a hash (`own_dimension`): of dimensions so far out, some pairs
+    # fill the square badly, and here they would in all replicates.
     "geothermal_gradient",
     "rock.conductivity",
     "winter_load",
@@ -149,12 +151,6 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     ),
     "summer_recharge.power",
     "summer_recharge.maximum_inlet_temperature",
-    *(f"carbon.{name}" for name in ("baseline_decline", "baseline_fuel_factor", "baseline_efficiency", "baseline_cop")),
-    *(f"carbon.{name}" for name in ("residual_factor", "residual_decline")),
-    *(f"carbon.materials.{name}" for name in ("steel_factor", "cement_factor", "inner_pipe_factor")),
-    *(f"carbon.materials.{name}" for name in ("drilling", "heat_pump_factor")),
-    *(f"park.{name}" for name in ("energy_use", "electricity_share", "electricity_equivalent")),
-    *(f"park.{name}" for name in ("electricity_factor", "green_power_share", "fuel_factor")),
 )
 _COLUMNS = {name: column for column, name in enumerate(SOBOL_DIMENSIONS)}
 
@@ -214,7 +210,7 @@ def _scrambled_sobol(seed: int, replicate: int, other: bool) -> tuple[NDArray[np
 
 
 def own_dimension(name: str, replicate: int) -> int:
-    """Return the dimension of the Sobol' sequence that an input of the user's own name has in a replicate.
+    """Return the dimension of the Sobol' sequence that an input without one of its own has in a replicate.
 
     Some pairs of so many dimensions fill the square badly until there are very many points. Another dimension in each
     replicate keeps such a pair from being the same in all of them.
@@ -224,7 +220,7 @@ def own_dimension(name: str, replicate: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[np.uint32], np.uint32]:
-    """Direction numbers, (bit,), and digital shift of the dimension of an input that the user names.
+    """Direction numbers, (bit,), and digital shift of the dimension of an input without one of its own.
 
     Scrambled as scipy does it (random lower triangular matrix with a unit diagonal, and shift), but one by one, so that
     a dimension's bits are those of its name.

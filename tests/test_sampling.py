@@ -137,8 +137,9 @@ def test_rows_are_dealt_to_the_replicates_in_turn(replicates: int) -> None:
     """Within a replicate the points are those of scipy's scrambled Sobol' sequence, in the middle of their cells."""
     study = variant(SHENYANG, {"replicates": replicates, "seed": 7})
     rows = np.arange(64 * replicates)
-    u = uniforms(study, NAMES, rows)
-    columns = [SOBOL_DIMENSIONS.index(name) for name in NAMES]
+    names = [name for name in NAMES if name in SOBOL_DIMENSIONS]
+    u = uniforms(study, names, rows)
+    columns = [SOBOL_DIMENSIONS.index(name) for name in names]
     key = int.from_bytes(hashlib.sha256(b"sobol").digest()[:8])
     for replicate in range(replicates):
         rng = np.random.default_rng(np.random.SeedSequence([7, key, replicate]))
@@ -147,7 +148,7 @@ def test_rows_are_dealt_to_the_replicates_in_turn(replicates: int) -> None:
     far = 1_000_003
     last = qmc.Sobol(MOST_DIMENSIONS, bits=32, rng=np.random.default_rng(np.random.SeedSequence([7, key, 1])))
     points = last.fast_forward(far).random(2)[:, columns]
-    u = uniforms(study, NAMES, np.array([far, far + 1]) * replicates + 1)
+    u = uniforms(study, names, np.array([far, far + 1]) * replicates + 1)
     np.testing.assert_array_equal(u, points + 2.0**-33)
 
 
@@ -214,9 +215,9 @@ def test_without_correlations_nothing_happens(study: Study) -> None:
     assert correlate(variant(study, {"correlations": []}), u) == u
 
 
-def test_every_input_of_the_schema_has_its_dimension() -> None:
-    assert set(SOBOL_DIMENSIONS) == set(schema_keys())
-    assert len(set(SOBOL_DIMENSIONS)) == len(SOBOL_DIMENSIONS) <= MOST_DIMENSIONS == 256
+def test_the_first_inputs_of_the_schema_have_their_dimensions() -> None:
+    assert set(SOBOL_DIMENSIONS) < set(schema_keys())
+    assert len(set(SOBOL_DIMENSIONS)) == len(SOBOL_DIMENSIONS) == 228 < MOST_DIMENSIONS == 256
     # where an input stands decides about its bits: nothing may ever be put before another
     assert SOBOL_DIMENSIONS[:10] == (
         "geothermal_gradient",
