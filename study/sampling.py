@@ -7,9 +7,11 @@ that the spread between them shows how far an estimate can be trusted. Within a 
 - ``latin_hypercube``: Latin hypercubes of 64 rows, one after the other,
 - ``monte_carlo``: independent.
 
-Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS` (for names that
-are not there, and those of the user's own, a hash chooses among later ones), with the others by a hash of its name. Adding, removing or reordering inputs
-changes no other. Correlated inputs follow a Gaussian copula.
+Each input is keyed by its name: with the Sobol' design by its dimension in `SOBOL_DIMENSIONS` (a hash chooses among
+later ones for names of the user's own), with the others by a hash of its name. Adding, removing or reordering inputs
+changes no other. Inputs that came after that table was closed have one-dimensional sequences in an order of their own:
+they are padded to the Sobol' points (Owen 1998, ACM Trans. Model. Comput. Simul. 8:71). Dimensions further out have too
+many pairs that fill the square badly. Correlated inputs follow a Gaussian copula.
 
 A second design, independent of the first and as good, has the names with `OTHER` before them: `study.pick_freeze` mixes
 the two.
@@ -31,17 +33,16 @@ Array = NDArray[np.float64]
 
 MOST_DIMENSIONS = 256  # never to be changed: scrambles are drawn for all of them together
 OWN_DIMENSIONS = range(2 * MOST_DIMENSIONS, 2 * MOST_DIMENSIONS + 4096)
-"""Dimensions (Joe and Kuo 2008) for other inputs: none in common with those of `SOBOL_DIMENSIONS` in either design."""
+"""Dimensions (Joe and Kuo 2008) for inputs that the user names: none in common with the schema's in either design."""
 OTHER = "other "
 """Before the name of an input: its draws in the second design."""
 _BITS = 32
 _STRATA = 64
 _PAGE = 4096  # random rows made together
+_ROUNDS = 6  # of a shuffle: fewer leave patterns, more change nothing
 
 SOBOL_DIMENSIONS: tuple[str, ...] = (
-    # Closed. The first dimensions are the best distributed: those that matter most come first. Names that came later
-    # have another dimension in each replicate, chosen by a hash (`own_dimension`): of dimensions so far out, some pairs
-    # fill the square badly, and here they would in all replicates.
+    # Closed. The first dimensions are the best distributed: those that matter most come first.
     "geothermal_gradient",
     "rock.conductivity",
     "winter_load",
@@ -174,10 +175,21 @@ def uniforms(study: Study, names: Sequence[str], rows: NDArray[np.int64]) -> Arr
     """Points of the design in the open unit cube, shape (row, name)."""
     replicate, index = rows % study.replicates, rows // study.replicates
     if study.design == "sobol":
-        return _sobol(study.seed, names, replicate, index)
+        there = np.array([_has_dimension(name) for name in names], dtype=np.bool_)
+        u = np.empty((len(rows), len(names)))
+        u[:, there] = _sobol(study.seed, [name for name in names if _has_dimension(name)], replicate, index)
+        for n in np.flatnonzero(~there).tolist():
+            u[:, n] = _padding(study.seed, names[n], replicate, index)
+        return u
     if study.design == "latin_hypercube":
         return _latin_hypercube(study.seed, names, replicate, index)
     return _monte_carlo(study.seed, names, rows)
+
+
+def _has_dimension(name: str) -> bool:
+    """Whether an input, or its draws in the second design, has a dimension of the Sobol' sequences."""
+    own = name.removeprefix(OTHER)
+    return own in _COLUMNS or own.startswith("parameters.")
 
 
 def correlate(study: Study, u: dict[str, Array]) -> dict[str, Array]:
@@ -210,7 +222,7 @@ def _scrambled_sobol(seed: int, replicate: int, other: bool) -> tuple[NDArray[np
 
 
 def own_dimension(name: str, replicate: int) -> int:
-    """Return the dimension of the Sobol' sequence that an input without one of its own has in a replicate.
+    """Return the dimension of the Sobol' sequence that an input of the user's own name has in a replicate.
 
     Some pairs of so many dimensions fill the square badly until there are very many points. Another dimension in each
     replicate keeps such a pair from being the same in all of them.
@@ -220,18 +232,29 @@ def own_dimension(name: str, replicate: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[np.uint32], np.uint32]:
-    """Direction numbers, (bit,), and digital shift of the dimension of an input without one of its own.
+    """Direction numbers, (bit,), and digital shift of the dimension of an input that the user names.
 
     Scrambled as scipy does it (random lower triangular matrix with a unit diagonal, and shift), but one by one, so that
     a dimension's bits are those of its name.
     """
+    above = len(OWN_DIMENSIONS) * name.startswith(OTHER)
+    return _scrambled(_directions()[own_dimension(name.removeprefix(OTHER), replicate) + above], seed, replicate, name)
+
+
+def _scrambled(
+    directions: NDArray[np.uint32], seed: int, replicate: int, name: str
+) -> tuple[NDArray[np.uint32], np.uint32]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol parameters"), replicate, _key(name)]))
     matrix = np.tril(rng.integers(0, 2, (_BITS, _BITS), dtype=np.uint32), -1) + np.eye(_BITS, dtype=np.uint32)
     place = np.arange(_BITS, dtype=np.uint32)[::-1, None]  # the first bit is the most significant one
-    above = len(OWN_DIMENSIONS) * name.startswith(OTHER)
-    digits = _directions()[own_dimension(name.removeprefix(OTHER), replicate) + above] >> place & np.uint32(1)
+    digits = directions >> place & np.uint32(1)
     scrambled = ((matrix @ digits & np.uint32(1)) << place).sum(axis=0, dtype=np.uint32)
     return scrambled, rng.integers(0, 2**_BITS, dtype=np.uint32)
+
+
+def _van_der_corput() -> NDArray[np.uint32]:
+    """Direction numbers of the first dimension of all, (bit,)."""
+    return np.uint32(1) << np.arange(_BITS, dtype=np.uint32)[::-1]
 
 
 @lru_cache(maxsize=1)
@@ -261,15 +284,49 @@ def _sobol(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index:
     gray = index ^ (index >> 1)
     for each in np.unique(replicate):
         rows = np.flatnonzero(replicate == each)
-        directions, shift = _sobol_dimensions(seed, int(each), names)
-        points = np.repeat(shift[:, None], len(rows), axis=1)
-        for first in range(0, int(gray[rows].max(initial=0)).bit_length(), 8):
-            table = np.zeros((len(names), 1), dtype=np.uint32)  # all sums of eight direction numbers
-            for bit in range(first, first + 8):
-                table = np.concatenate([table, table ^ directions[:, bit, None]], axis=1)
-            points ^= np.take(table, gray[rows] >> first & 255, axis=1)
-        u[:, rows] = points * 2.0**-_BITS + 2.0 ** -(_BITS + 1)  # the middle of the cell: never 0
+        u[:, rows] = _digital(*_sobol_dimensions(seed, int(each), names), gray[rows])
     return u.T
+
+
+def _digital(directions: NDArray[np.uint32], shift: NDArray[np.uint32], gray: NDArray[np.int64]) -> Array:
+    """Points of a digital sequence at indices by their Gray code, (name, row)."""
+    points: NDArray[np.uint32] = np.repeat(shift[:, None], len(gray), axis=1)
+    for first in range(0, int(gray.max(initial=0)).bit_length(), 8):
+        table = np.zeros((len(directions), 1), dtype=np.uint32)  # all sums of eight direction numbers
+        for bit in range(first, first + 8):
+            table = np.concatenate([table, table ^ directions[:, bit, None]], axis=1)
+        points ^= np.take(table, gray >> first & 255, axis=1)
+    return np.asarray(points * 2.0**-_BITS + 2.0 ** -(_BITS + 1))  # the middle of the cell: never 0
+
+
+def _padding(seed: int, name: str, replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:
+    """Points of scrambled van der Corput sequences, each block of 2^m to 2^(m+1) - 1 in an order of its own, (row,)."""
+    u = np.empty(len(index))
+    for each in np.unique(replicate):
+        rows = np.flatnonzero(replicate == each)
+        directions, shift = _scrambled(_van_der_corput(), seed, int(each), name)
+        order = shuffled(index[rows], np.random.SeedSequence([seed, _key("order"), int(each), _key(name)]))
+        u[rows] = _digital(directions[None], np.array([shift]), order ^ order >> 1)[0]
+    return u
+
+
+def shuffled(index: NDArray[np.int64], key: np.random.SeedSequence) -> NDArray[np.int64]:
+    """Return a permutation of all indices that leaves each in its block 2^m to 2^(m+1) - 1: a function of each alone.
+
+    Multiplications by odd numbers, sums and shifts of the bits below the first, each of which can be undone.
+    """
+    words = key.generate_state(2 * _ROUNDS, dtype=np.uint64)
+    place = index.astype(np.uint64)
+    first = np.zeros_like(place)
+    for bit in range(int(index.max(initial=0)).bit_length()):
+        first[index >> bit > 0] = np.uint64(bit)
+    mask = (np.uint64(1) << first) - np.uint64(1)
+    place &= mask
+    half = first // np.uint64(2) + np.uint64(1)
+    for factor, summand in words.reshape(-1, 2):
+        place = (place * (factor | np.uint64(1)) + summand) & mask
+        place ^= place >> half
+    return np.where(index > 0, place | mask + np.uint64(1), 0).astype(np.int64)
 
 
 def _latin_hypercube(seed: int, names: Sequence[str], replicate: NDArray[np.int64], index: NDArray[np.int64]) -> Array:

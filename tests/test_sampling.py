@@ -18,6 +18,7 @@ from study.sampling import (
     correlate,
     own_dimension,
     sample_inputs,
+    shuffled,
     uniforms,
 )
 from tests.conftest import variant
@@ -185,6 +186,7 @@ def test_points_are_uniform_and_independent(study: Study) -> None:
     u = uniforms(study, NAMES, np.arange(n))
     for column in u.T:
         assert stats.kstest(column, "uniform").pvalue > 1e-4
+    assert set(NAMES) > set(NAMES) & set(SOBOL_DIMENSIONS)  # some are padded
     correlation = stats.spearmanr(u).statistic - np.eye(len(NAMES))
     assert np.abs(correlation).max() < 4.5 / np.sqrt(n)
     if study.design == "monte_carlo":
@@ -296,6 +298,30 @@ def test_every_prefix_of_the_design_is_balanced(replicates: int) -> None:
             np.testing.assert_array_equal(cells, np.tile(np.arange(2**power)[:, None], (1, len(names))))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 12))
+def test_a_shuffle_is_a_permutation_of_each_block(seed: int, power: int) -> None:
+    block = np.arange(2**power, 2 ** (power + 1))
+    order = shuffled(block, np.random.SeedSequence(seed))
+    np.testing.assert_array_equal(np.sort(order), block)
+    np.testing.assert_array_equal(shuffled(block[-1:], np.random.SeedSequence(seed)), order[-1:])  # of each alone
+
+
+def test_a_shuffle_leaves_no_pattern() -> None:
+    """Over many keys, bits before and after, and neighbours, go together no more than at random."""
+    place = np.arange(64)
+    orders = np.array([shuffled(64 + place, np.random.SeedSequence([7, n])) - 64 for n in range(400)])
+    bits = orders[:, :, None] >> np.arange(6) & 1
+    before = place[:, None] >> np.arange(6) & 1
+    for own in range(6):
+        together = (bits == before[None, :, own, None]).mean(axis=(0, 1)) - 0.5
+        assert np.abs(together).max() < 4.5 * 0.5 / np.sqrt(400 * 32)
+    steps = np.diff(orders, axis=1) % 64
+    counts = np.bincount(steps.ravel(), minlength=64)[1:]
+    assert counts.max() / counts.mean() < 1.3
+    assert counts.min() / counts.mean() > 0.7
+
+
 def test_own_dimensions_have_scrambled_points_of_their_own() -> None:
     """A digit of the scrambled point is a sum of the unscrambled point's digits up to it, its own among them."""
     name = OWN[0]
@@ -326,12 +352,13 @@ def test_own_dimensions_have_scrambled_points_of_their_own() -> None:
 def test_own_dimensions_go_well_with_the_others() -> None:
     """No parameter goes along with another input, and for most pairs means of products are nearer than at random."""
     study = SHENYANG
-    names = [*NAMES, *(f"parameters.q{n}" for n in range(40))]
+    table = [name for name in NAMES if name in SOBOL_DIMENSIONS]
+    names = [*table, *(f"parameters.q{n}" for n in range(40))]
     n, replicates = 256, study.replicates
     u = uniforms(study, names, np.arange(n * replicates)).reshape(n, replicates, len(names)) - 0.5
     products = np.einsum("nri,nrj->rij", u, u) / n
     gain = (products**2).mean(axis=0) * 144 * n  # over that of random points
-    own = gain[: len(NAMES), len(NAMES) :]
+    own = gain[: len(table), len(table) :]
     assert np.median(own) < 0.5
     assert own.mean() < 2.0  # the mean over all pairs is that of random points, about 1: no pair stands out
     assert own.max() < n / 8  # two inputs that were one and the same would have n
