@@ -180,8 +180,7 @@ def _write(study: Study, before: Study, source: Ensemble, ensemble: Ensemble, bl
     reasons, traces = {}, None
     if len(rows := np.flatnonzero(unfit)):
         again = simulate(study, block.rows[rows])
-        for name in (*of_winters, *SAMPLE_VARIABLES):
-            values.setdefault(name, stored(name))
+        values |= {name: stored(name) for name in (*of_winters, *SAMPLE_VARIABLES) if name not in values}
         values = {name: value.copy() for name, value in values.items()}
         for name, value in again.values.items():
             values[variable_name(name)][rows] = value
