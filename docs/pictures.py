@@ -20,6 +20,7 @@ from study.figures import (
     BLUE,
     GREY,
     ORANGE,
+    accounts,
     carbon_reduction_exceedance,
     probability_of_frequency,
     reliability_by_winter,
@@ -56,6 +57,13 @@ def draw_reliability(store: str, target: Path) -> None:
     unmet_against_severity(dataset.isel(sample=slice(512)), cold)  # more points would cover the bands
     reliability_by_winter(dataset, chance)
     reliability_by_winter(dataset, hours, "unmet_hours")
+    _save(figure, target)
+
+
+def draw_accounts(store: str, target: Path) -> None:
+    """Every account of one ensemble."""
+    figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
+    accounts(study.open_ensemble(store), axes)
     _save(figure, target)
 
 
@@ -121,6 +129,7 @@ def _save(figure: plt.Figure, target: Path) -> None:
 def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs") -> None:
     draw_study(store, Path(folder) / "shenyang.png")
     draw_reliability(store, Path(folder) / "reliability.png")
+    draw_accounts(store, Path(folder) / "accounts.png")
     draw_sensitivity(store, Path(folder) / "sensitivity.png")
     draw_well(Path(folder) / "well.png")
 

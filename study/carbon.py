@@ -44,6 +44,11 @@ NEEDED: dict[str, tuple[str, ...]] = {
 """Keys that each baseline needs beside `network_loss`."""
 
 
+def baseline_in_words(name: str) -> str:
+    """Return the name of a baseline for a person."""
+    return name.replace("_", " ").replace("chp", "CHP")
+
+
 class Materials(Section):
     """What the wells are built of, instead of one figure for each."""
 
@@ -170,7 +175,7 @@ class Carbon(Section):
             "market": f"electricity market-based{green}",
             "hourly": "electricity matched hour by hour with own power",
         }[self.electricity_account]
-        return f"instead of {self.supply.replace('_', ' ')}; {electricity}"
+        return f"instead of {baseline_in_words(self.supply)}; {electricity}"
 
 
 def built_in_baseline(name: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from study.accounting import FLOWS, account, embodied
-from study.carbon import BASELINES, ElectricityAccount
+from study.carbon import BASELINES, ElectricityAccount, baseline_in_words
 from study.config import Study
 from study.reaccounting import with_account
 from study.sampling import sample_inputs
@@ -224,7 +224,7 @@ def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> l
     for electricity, baseline in itertools.product(accounts, BASELINES):
         other = with_account(study, baseline=baseline, electricity=electricity)
         data = carbon_reduction(samples, other)
-        words = baseline.replace("_", " ")
+        words = baseline_in_words(baseline)
         key, section = f"{baseline}_{electricity}", f"Carbon reduction per winter, mean; electricity {electricity}"
         lines.append(Line(f"carbon_reduction_{key}", section, f"instead of {words}", "t CO2", winters.mean(data)))
         if claim is not None:

@@ -122,7 +122,7 @@ def test_built_in_baselines_say_all_and_where_it_is_from(name: str) -> None:
     assert all(value["source"] for value in given.values())
     study = with_account(SMOKE, baseline=name)
     assert study.carbon.baseline == name
-    assert name.replace("_", " ") in study.carbon.words
+    assert name.replace("_", " ").lower() in study.carbon.words.lower()
     assert of(study)["carbon_baseline"][0] > 0
 
 
@@ -157,7 +157,7 @@ def test_a_study_file_names_its_baseline_and_goes_before_it(tmp_path: Path) -> N
     ],
 )
 def test_accounts_that_make_no_sense_are_refused(keys: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match="carbon|own_power") as caught:
+    with pytest.raises(ValueError, match=r"carbon|own_power") as caught:
         with_carbon(**keys)
     assert words in str(caught.value)
 
