@@ -234,6 +234,15 @@ def test_a_row_without_a_plant_says_why(load: dict[str, float], ground: dict[str
     assert plant.boreholes[1] == shallow_plant(LOAD, GROUND).boreholes[0]
 
 
+def test_the_ends_of_the_table_belong_to_it() -> None:
+    for depth in (120.0, 93.7, 150.3):
+        for share in (0.02, 0.33):
+            close = GROUND._replace(depth=depth, spacing=depth * share)
+            plant = shallow_plant(LOAD._replace(years=10.0), close)
+            assert plant.problem[0] is not None or plant.boreholes[0] > 0.0
+    assert list(shallow_plant(LOAD._replace(capacity=0.0), GROUND).problem) == ["there is no heating capacity"]
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     heat=st.floats(10.0, 60000.0),
