@@ -263,7 +263,7 @@ def info(store: str, as_json: bool) -> None:
 @click.option(
     "--accounts",
     type=click.Path(path_type=Path),
-    help="A YAML file with sections carbon, park or claim of a study file, whose keys go before the study's.",
+    help="A YAML file with sections carbon, park, shallow_field or claim of a study file; they go before the study's.",
 )
 @click.option("--output", help="Keep the ensemble with the other account: a folder, s3://..., gs://... or az://...")
 @click.option("--every", is_flag=True, help="Tell what every built-in baseline makes of the ensemble.")

@@ -38,6 +38,7 @@ from study.plant import (
 )
 from study.quantity import Quantity, short, to_text
 from study.reading import Document, Section, annotations, default, read_yaml, section_of, validate
+from study.shallow_field import ShallowField
 from study.target import Stop
 from study.traces import Tracing
 from study.well_case import Fluid, Well, WellCase, geometry_problem, load_well_case
@@ -222,6 +223,7 @@ class Study(Document):
     summer_recharge: SummerRecharge | None = None
     carbon: Carbon
     park: Park | None = None
+    shallow_field: ShallowField | None = None
     parameters: (
         Annotated[dict[str, Annotated[Input, OwnUnit()]], Field(min_length=1, max_length=MOST_PARAMETERS)] | None
     ) = None

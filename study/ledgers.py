@@ -8,15 +8,20 @@ from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from study.accounting import FLOWS, account, embodied
 from study.carbon import BASELINES, ElectricityAccount, baseline_in_words
 from study.config import Study
+from study.heating import capacity
 from study.reaccounting import with_account
 from study.sampling import sample_inputs
+from study.shallow import Boreholes, Load, ShallowPlant, shallow_plant
 from study.statistics import MOST_FAILED, Estimate, usable
 from study.summary import Line, Winters
-from study.wells import Inputs
+from study.wells import Inputs, Stretches
+
+Array = NDArray[np.float64]
 
 NATIONAL_THRESHOLDS = (0.20, 0.30)
 """Emissions per unit of energy of a zero-carbon park, t/tce: at most these, where it uses 0.2 to 1 million tce a
@@ -41,6 +46,8 @@ EVERYDAY = (
 """Key, words and t CO2 a year of one."""
 
 _ROWS = 2**16
+_SHALLOW_ROWS = 2**12
+"""Samples whose shallow boreholes are sized: a second's work."""
 
 
 def ledgers(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
@@ -61,8 +68,15 @@ def ledgers(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Li
     study = Study.model_validate(json.loads(dataset.attrs["study"]))
     winters = Winters(usable(dataset, most_failed), study.resolved(), most_failed)
     inputs = sample_inputs(study, dataset["sample"].values)
-    parts = (_park(study, winters), _company(study, winters), _life_cycle(study, winters, inputs))
-    return [line for part in (*parts, _land(study, winters, inputs), _everyday(winters)) for line in part]
+    parts = (
+        _park(study, winters),
+        _company(study, winters),
+        _life_cycle(study, winters, inputs),
+        _land(study, winters, inputs),
+        _shallow(study, winters),
+        _everyday(winters),
+    )
+    return [line for part in parts for line in part]
 
 
 def _park(study: Study, winters: Winters) -> Iterator[Line]:
@@ -175,6 +189,79 @@ def field_area(study: Study, inputs: Inputs) -> np.ndarray:
     apart = np.hypot(x[:, None] - x, y[:, None] - y) + np.diag(np.full(len(x), np.inf))
     nearest = apart.min(axis=1) * inputs.get("field.spacing", np.ones(1))[:, None]
     return np.broadcast_to((nearest**2).sum(axis=1), inputs["well.depth"].shape)
+
+
+def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
+    """Less space, steadier, more efficient? The deep wells beside shallow boreholes that give the same heat.
+
+    Of the first `_SHALLOW_ROWS` samples, which are as good a design as all.
+    """
+    dataset = winters.dataset.isel(sample=slice(_SHALLOW_ROWS))
+    some = Winters(dataset, winters.study, winters.most_failed)
+    other = with_account(study, baseline="ground_source_heat_pump")
+    if other.shallow_field is None:
+        other = Study.model_validate({**other.resolved(), "shallow_field": {}})
+    inputs = sample_inputs(other, dataset["sample"].values)
+    of_pumps = (some.values("heat_delivered") - some.values("heat_backup")).mean("winter")
+    plant = _shallow_plant(other, inputs, of_pumps.values)
+    if plant is None:
+        return
+
+    def told(values: Array) -> xr.DataArray:
+        return xr.zeros_like(dataset["status"], dtype=float) + values
+
+    heat = some.values("heat_delivered") - some.values("heat_backup")
+    electricity = some.values("electricity") - some.values("electricity_backup")
+    coldest = some.values("inlet_temperature_min")
+    section = f"Beside shallow boreholes for the same heat{_of_some(winters, dataset)}"
+    pairs = (
+        ("cop", "heat over electricity, pumps included", "", some.ratio(heat, electricity), plant.cop),
+        ("electricity", "electricity of a winter", "MWh", some.mean(electricity), plant.electricity),
+        ("coldest_first", "coldest water, first winter", "°C", some.mean(coldest.isel(winter=0)), plant.coldest_first),
+        ("coldest_last", "coldest water, last winter", "°C", some.mean(coldest.isel(winter=-1)), plant.coldest_last),
+    )
+    for key, words, units, deep, shallow in pairs:
+        into, mean = (" (into the wells)", " (mean of both ways)") if units == "°C" else ("", "")
+        yield Line(f"deep_{key}", section, f"deep wells: {words}{into}", units, deep)
+        yield Line(f"shallow_{key}", section, f"shallow: {words}{mean}", units, some.level(told(shallow)))
+    for key, words, units, values in (
+        ("boreholes", "boreholes", "", plant.boreholes),
+        ("drilled", "drilled", "km", plant.drilled / 1e3),
+        ("land", "ground above them", "ha", plant.land / 1e4),
+    ):
+        yield Line(f"shallow_{key}", section, f"shallow: {words}", units, some.level(told(values)))
+    power = of_pumps / (24 * study.season.days)
+    words = "shallow: ground over the mean heat of the heat pumps"
+    yield Line("shallow_land_per_power", section, words, "ha/MW", some.ratio(told(plant.land) / 1e4, power))
+
+
+def _of_some(winters: Winters, dataset: xr.Dataset) -> str:
+    some, every = dataset.sizes["sample"], winters.dataset.sizes["sample"]
+    return f" ({some:,} of the samples)" if some < every else ""
+
+
+def _shallow_plant(study: Study, inputs: Inputs, heat: Array) -> ShallowPlant | None:
+    """Boreholes for so much heat of the heat pumps, MWh a winter, (row,); None where there is none for some row."""
+    of = {key.partition(".")[2]: value for key, value in inputs.items() if key.startswith("shallow_field.")}
+    rock = {name: values[0] for name, values in Stretches.of_rock(inputs).values.items()}  # of the uppermost layer
+    load = Load(
+        heat=heat,
+        capacity=capacity(inputs, "heat_pump") * 1e-6,
+        seasonal_cop=inputs["carbon.baseline_cop"],
+        design_cop=np.maximum(1.0, of["design_cop_share"] * inputs["carbon.baseline_cop"]),
+        years=np.array(float(study.winters)),
+        season_days=np.array(float(study.season.days)),
+        recharge=of["recharge"],
+    )
+    boreholes = Boreholes(
+        conductivity=rock["conductivity"],
+        heat_capacity=rock["volumetric_heat_capacity"] * 1e6,
+        surface_temperature=inputs["surface_temperature"],
+        geothermal_gradient=rock["geothermal_gradient"] * 1e-3,
+        **{name: of[name] for name in ("depth", "spacing", "diameter", "resistance", "lowest_fluid_temperature")},
+    )
+    plant = shallow_plant(load, boreholes)
+    return None if any(problem is not None for problem in plant.problem) else plant
 
 
 def _everyday(winters: Winters) -> Iterator[Line]:

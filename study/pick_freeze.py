@@ -34,7 +34,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("circulation.", "outages.", "summer_recharge."),
     ),
     "building": ("building.",),
-    "accounting": ("carbon.", "park.", "peak_heating.emission_factor", "reserve_heating.emission_factor"),
+    "accounting": (
+        "carbon.",
+        "park.",
+        "shallow_field.",
+        "peak_heating.emission_factor",
+        "reserve_heating.emission_factor",
+    ),
 }
 """Beginnings of the keys of each group; the longest that fits counts."""
 

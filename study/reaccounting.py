@@ -27,7 +27,7 @@ from study.storage import Storage
 from study.variables import ACCOUNTS, OK, SAMPLE_VARIABLES, TYPES, variables_of
 from study.verification import stored_study
 
-SECTIONS = ("carbon", "park", "claim")
+SECTIONS = ("carbon", "park", "shallow_field", "claim")
 """What a file of accounts may say."""
 CERTIFIED = {"value": 1, "source": "assumption: certificates for all of it"}
 _OF_BASELINE = ("network_loss", "baseline_decline", *dict.fromkeys(key for keys in NEEDED.values() for key in keys))
@@ -47,7 +47,7 @@ def with_account(
         One of `study.carbon.ELECTRICITY_ACCOUNTS`; market-based with certificates for all of it, unless the study says
         for how much.
     accounts
-        A YAML file with any of the sections carbon, park and claim of a study file: their keys go before the study's.
+        A YAML file with any of the `SECTIONS` of a study file: their keys go before the study's.
 
     Raises
     ------
