@@ -23,6 +23,7 @@ from study.csv_file import read_column
 from study.distributions import Input, OwnUnit
 from study.errors import ConfigError
 from study.expression import Expression, keys_of
+from study.own_power import OwnPower
 from study.plant import (
     Building,
     Circulation,
@@ -221,6 +222,7 @@ class Study(Document):
     peak_heating: PeakHeating
     reserve_heating: PeakHeating = PeakHeating(kind="none")
     heat_storage: HeatStorage | None = None
+    own_power: OwnPower | None = None
     circulation: Circulation
     outages: Outages = Outages()
     summer_recharge: SummerRecharge | None = None
@@ -343,6 +345,13 @@ class Study(Document):
             hours = recorded_winters(self.climate.record).shape[1]
             if hours != 24 * self.season.days:
                 raise ValueError(f"climate.record: its winters have {hours} h, the season {24 * self.season.days} h")
+        return self
+
+    @model_validator(mode="after")
+    def _modules_have_a_temperature(self) -> Self:
+        solar = self.own_power.solar if self.own_power else None
+        if solar and (solar.monthly_temperature or self.climate.monthly_temperature) is None:
+            raise ValueError("own_power.solar.monthly_temperature: is missing, and the climate, a record, has none")
         return self
 
     @model_validator(mode="after")

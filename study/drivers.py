@@ -25,7 +25,7 @@ from study.pick_freeze import Column, MixedStudy, columns_of, groups_of, inputs_
 from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
 from study.storage import Storage
-from study.variables import SAMPLE_VARIABLES, VARIABLES
+from study.variables import SAMPLE_VARIABLES, variables_of
 from study.verification import stored_study
 
 USUAL = ("carbon_reduction", "unmet_hours", "shortfall", "claim_missed")
@@ -34,7 +34,6 @@ EVENTS = {
     "claim_missed": "carbon reduction below what was promised",
 }
 """What can go wrong, 1 where it does and else 0: their indices are those of the region where it does."""
-_OUTPUTS = (*VARIABLES, *EVENTS, "largest_unit_out_share", "energy_imbalance")
 _BAR = 16
 
 
@@ -207,9 +206,10 @@ def refuse_unknown(store: str, outputs: Sequence[str], winter: int | str) -> Non
 
 
 def _refuse_unknown(study: Study, outputs: Sequence[str], winter: int | str) -> None:
+    known = (*variables_of(study), *EVENTS, "largest_unit_out_share", "energy_imbalance")
     for name in outputs:
-        if name not in _OUTPUTS:
-            nearest = ", ".join(difflib.get_close_matches(name, _OUTPUTS, n=3, cutoff=0))
+        if name not in known:
+            nearest = ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0))
             raise UnknownOutputError(f"--output {short(name)}: no output; the nearest ones are {nearest}")
         if name == "claim_missed" and not study.claim:
             raise UnknownOutputError(f"--output {name}: the study makes no claim")
@@ -330,7 +330,7 @@ def _correlation(study: Study) -> xr.DataArray:
 def _each_winter(
     study: Study, name: str, winter: int | str, indices: xr.Dataset, shares: xr.Dataset | None
 ) -> Iterator[Drivers]:
-    about = {**VARIABLES, **SAMPLE_VARIABLES}.get(name, {"long_name": EVENTS.get(name, ""), "units": "1"})
+    about = {**variables_of(study), **SAMPLE_VARIABLES}.get(name, {"long_name": EVENTS.get(name, ""), "units": "1"})
     columns = {"inputs": inputs_of(study), "groups": groups_of(study)}
     drawn = {column.inputs: column.name for column in columns_of(study)}  # a group may be a single input
     if "winter" not in indices.dims:

@@ -27,12 +27,14 @@ from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_st
 from study.errors import ClusterLostError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
 from study.plan import BLOCK_SECONDS, Plan, bytes_per_sample, choose_block_size, fitting, seconds_per_sample
 from study.provenance import cores, machine
+from study.quantity import short
 from study.runs import RUNS, Run, now
 from study.simulation import Results, refuse_hopeless, simulate
 from study.stopping import Growth, Judgement, missed
 from study.storage import Storage
 from study.tally import Tally
 from study.target import MOST_HOURS, MOST_TARGETS, Target, parse_targets
+from study.variables import OWN_POWER_VARIABLES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -312,6 +314,9 @@ def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tup
             targets = parse_targets(until, "--until")
         else:
             targets = parse_targets(own.targets if own else (), f"study {study.name!r}: stop.targets")
+        for target in targets:
+            if target.output in OWN_POWER_VARIABLES and not study.own_power:
+                raise ValueError(f"{short(target.text)}: only a study with own_power has {target.output}")
         if hours is not None and not 0.0 < hours <= MOST_HOURS:
             raise ValueError(f"--hours {hours:g}: allowed: above 0 and at most {MOST_HOURS:,.0f}")
         if hours is not None and not targets:

@@ -15,14 +15,15 @@ from pydantic import AfterValidator, Field
 
 from study.quantity import Quantity, short
 from study.reading import Section
-from study.variables import SAMPLE_VARIABLES, VARIABLES
+from study.variables import OWN_POWER_VARIABLES, SAMPLE_VARIABLES, VARIABLES
 
 Statistic = Literal["P", "mean", "quantile", "cvar", "return_level"]
 Tail = Literal["upper", "lower"]
 Comparison = Literal[">=", ">", "<=", "<"]
 Reduction = Literal["mean", "min", "max", "sum", "winters"]
 
-OUTPUTS = VARIABLES | {name: SAMPLE_VARIABLES[name] for name in ("energy_imbalance", "largest_unit_out_share")}
+BY_WINTER = VARIABLES | OWN_POWER_VARIABLES
+OUTPUTS = BY_WINTER | {name: SAMPLE_VARIABLES[name] for name in ("energy_imbalance", "largest_unit_out_share")}
 """What a target can be about."""
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "min", "max", "sum", "winters")
 """Of the winters of a sample, and `winters`, each one by itself."""
@@ -109,7 +110,7 @@ class Target:
         output, reduction = _output(inside, "winters")
         if statistic == "mean" and reduction == "winters":
             reduction = "mean"  # the same
-        if statistic == "return_level" and (reduction != "winters" or output not in VARIABLES):
+        if statistic == "return_level" and (reduction != "winters" or output not in BY_WINTER):
             raise ValueError(f"{_shown(call[0])}: allowed: an output of each winter, as it is")
         tolerance, relative = _absolute_or_relative(tolerances[0].strip(), output)
         return cls(words, statistic, output, reduction, tolerance, relative, parameter=parameter, tail=tail)
@@ -185,7 +186,7 @@ def _output(text: str, usual: Reduction) -> tuple[str, Reduction]:
                 f"{short(given)} is nothing to take of a sample's winters; allowed: {', '.join(REDUCTIONS)} (each one)"
             )
         reduction = next(each for each in REDUCTIONS if each == given)
-        if name in OUTPUTS and name not in VARIABLES:
+        if name in OUTPUTS and name not in BY_WINTER:
             raise ValueError(f"{given}({name}): {name} is the same for all winters of a sample; allowed: {name}")
     if name not in OUTPUTS:
         nearest = difflib.get_close_matches(name[:60], OUTPUTS, n=3, cutoff=0.3)

@@ -1,6 +1,9 @@
 """The variables of an ensemble: what each is, its unit, and how a sample can end."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from study.config import Study
 
 OK, INPUT_OUT_OF_RANGE, NOT_FINITE, ENERGY_IMBALANCE, NUMERICAL_FAULT = range(5)
 STATUS_MEANINGS = "ok input_out_of_range not_finite energy_imbalance numerical_fault"
@@ -59,6 +62,26 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "outdoor_temperature_min": variable("degC", "lowest outdoor temperature", cell_methods="winter: minimum", **_AIR),
 }
 """Variables of (sample, winter)."""
+
+_WEEK = "in the season's coldest seven days"
+OWN_POWER_VARIABLES: dict[str, dict[str, Any]] = {
+    "electricity_covered": variable("MWh", "electricity covered by own power, hour by hour"),
+    "electricity_covered_battery": variable("MWh", "electricity covered out of the battery"),
+    "electricity_day": variable("MWh", "electricity in hours with the sun up, recharge in summer left out"),
+    "electricity_night": variable("MWh", "electricity in hours with the sun down, recharge in summer left out"),
+    "electricity_covered_day": variable("MWh", "electricity covered by own power in hours with the sun up"),
+    "electricity_coldest_week": variable("MWh", f"electricity {_WEEK}"),
+    "electricity_covered_coldest_week": variable("MWh", f"electricity covered by own power {_WEEK}"),
+    "own_generation": variable("MWh", "own solar and wind power in the heating season"),
+    "own_generation_left": variable("MWh", "own power in the heating season that other use leaves"),
+}
+"""Variables of (sample, winter) of a study with `own_power`."""
+
+
+def variables_of(study: "Study") -> dict[str, dict[str, Any]]:
+    """Variables of (sample, winter) that an ensemble of the study has."""
+    return VARIABLES | (OWN_POWER_VARIABLES if study.own_power else {})
+
 
 SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
     "energy_imbalance": variable("1", "energy not accounted for over the life, relative to the heat from the rock"),
