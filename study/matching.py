@@ -17,8 +17,6 @@ from study.wells import Inputs
 Array = NDArray[np.float64]
 
 GIGA = 1e9
-MONTH = np.repeat(np.arange(12), DAYS_IN_MONTH)
-"""Month of each day of the year, (365,)."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,13 @@ class Matching:
         Which weather each lane has, (lane,).
     meter
         To be filled by `kernels.operation.heating_season`.
+    first_day
+        First day of the season, 1 January being 0.
+    sunlit, solar_shape, month
+        Of the season: whether the sun is up in each hour and the share of the year's solar generation, (hour,); month
+        of each day, 0 to 11, (day,).
+    quantiles
+        Of the sky (`kernels.power.sky_factors`), (12, probability); (12, 0) without solar modules.
     sums
         Of the winters so far, the rows of `Matched`, (row, lane).
     """
@@ -40,38 +45,59 @@ class Matching:
     keys: NDArray[np.int64]
     inputs: Inputs
     meter: Meter
+    first_day: int
+    sunlit: NDArray[np.bool_]
+    solar_shape: Array
+    month: NDArray[np.int64]
+    quantiles: Array
     sums: list[Array] = field(default_factory=list)
 
     @classmethod
     def of(cls, study: Study, keys: NDArray[np.int64], inputs: Inputs) -> "Matching | None":
         """Of a group of lanes; None where the study has no own power."""
-        if study.own_power is None:
+        power = study.own_power
+        if power is None:
             return None
+        from study.solar import Place, generation_shape, sky_quantiles, sunlit  # pandas and pvlib are slow to load
+
+        place, solar, first, days = Place.of(power), power.solar, study.season.first_day - 1, study.season.days
+        shape, quantiles = np.zeros(HOURS_OF_YEAR), np.empty((12, 0))
+        if solar is not None:
+            temperature = solar.monthly_temperature or study.climate.monthly_temperature
+            assert temperature is not None
+            shape = generation_shape(place, solar, temperature)
+            quantiles = sky_quantiles(solar.clear_sky_index, solar.clear_sky_index_standard_deviation)
         electric = (study.peak_heating.kind in ELECTRIC, study.reserve_heating.kind in ELECTRIC)
         return cls(
-            study, study.own_power, keys, inputs, Meter(*electric, np.empty((24 * study.season.days, len(keys))))
+            study,
+            power,
+            keys,
+            inputs,
+            Meter(*electric, np.empty((24 * days, len(keys)))),
+            first,
+            np.roll(sunlit(place), -24 * first)[: 24 * days],
+            np.roll(shape, -24 * first)[: 24 * days],
+            np.roll(np.repeat(np.arange(12), DAYS_IN_MONTH), -first)[:days],
+            quantiles,
         )
 
     def match(self, winter: int, outdoor: Array) -> None:
         """Match a winter, the first one being 0, with its outdoor temperature, °C, (hour, lane)."""
-        from study.solar import Place, sunlit  # pandas and pvlib are slow to load
-
-        use = self.power.other_use
-        idle = self._input("other_use.idle_share")
-        working = use.working_share + idle * (1.0 - use.working_share)
+        use, idle = self.power.other_use, self._input("other_use.idle_share")
+        mean_over_working = use.working_share + idle * (1.0 - use.working_share)
         sums = np.empty((len(Matched._fields), len(self.keys)))
         match(
             self.meter.readings,
             self._generation(winter),
-            self._input("other_use.annual") * GIGA / (HOURS_OF_YEAR * working),
+            self._input("other_use.annual") * GIGA / (HOURS_OF_YEAR * mean_over_working),
             idle,
             hours_in_use(self.study, winter, use),
-            self._of_season(sunlit(Place.of(self.power)), 24),
+            self.sunlit,
             coldest_week(outdoor),
             Battery(
                 self._input("battery.capacity") / MEGA,
                 self._input("battery.power") / MEGA,
-                self._input("battery.efficiency", 1.0),
+                self._input("battery.efficiency", absent=1.0),
             ),
             sums,
         )
@@ -92,34 +118,21 @@ class Matching:
             "own_generation_left": found.left,
         }
 
-    def _input(self, key: str, absent: float = 0.0) -> Array:
+    def _input(self, key: str, *, absent: float = 0.0) -> Array:
         return self.inputs.get(f"own_power.{key}", np.full(len(self.keys), absent))
 
-    def _of_season(self, values: NDArray[np.generic], each_day: int) -> NDArray[np.generic]:
-        """Of values of a year, so many to a day, those of the heating season."""
-        season = self.study.season
-        return np.roll(values, -(season.first_day - 1) * each_day)[: season.days * each_day]
-
     def _generation(self, winter: int) -> Generation:
-        from study.solar import Place, generation_shape, sky_quantiles
-
-        season, solar, seed = self.study.season, self.power.solar, np.uint64(self.study.seed)
-        first, lanes = season.first_day - 1, len(self.keys)
-        shape, sky, start = np.zeros(24 * season.days), np.ones((season.days, lanes)), np.zeros(lanes, np.int64)
-        if solar is not None:
-            temperature = solar.monthly_temperature or self.study.climate.monthly_temperature
-            assert temperature is not None
-            shape = np.asarray(self._of_season(generation_shape(Place.of(self.power), solar, temperature), 24), float)
-            quantiles = sky_quantiles(solar.clear_sky_index, solar.clear_sky_index_standard_deviation)
-            sky_factors(seed, self.keys, winter, first, self._of_season(MONTH, 1), quantiles, sky)
-        wind_shape = np.zeros(HOURS_OF_YEAR)
+        seed, lanes = np.uint64(self.study.seed), len(self.keys)
+        sky, wind_shape, start = np.ones((len(self.month), lanes)), np.zeros(HOURS_OF_YEAR), np.zeros(lanes, np.int64)
+        if self.power.solar is not None:
+            sky_factors(seed, self.keys, winter, self.first_day, self.month, self.quantiles, sky)
         if self.power.wind is not None:
             wind_shape = self.power.wind.shape
-            start = (24 * (first + wind_shifts(seed, self.keys, winter))) % HOURS_OF_YEAR
+            start = 24 * ((self.first_day + wind_shifts(seed, self.keys, winter)) % 365)
         return Generation(
             self._input("solar.annual_generation") * GIGA * (1.0 - self._input("solar.degradation")) ** winter,
             self._input("wind.annual_generation") * GIGA,
-            shape,
+            self.solar_shape,
             wind_shape,
             sky,
             start,
