@@ -149,6 +149,14 @@ SOBOL_DIMENSIONS: tuple[str, ...] = (
     ),
     "summer_recharge.power",
     "summer_recharge.maximum_inlet_temperature",
+    "own_power.other_use.annual",
+    "own_power.other_use.idle_share",
+    "own_power.solar.annual_generation",
+    "own_power.solar.degradation",
+    "own_power.wind.annual_generation",
+    "own_power.battery.capacity",
+    "own_power.battery.power",
+    "own_power.battery.efficiency",
 )
 _COLUMNS = {name: column for column, name in enumerate(SOBOL_DIMENSIONS)}
 

@@ -11,6 +11,7 @@ distribution; so irradiance is commonly taken to differ (Salameh, Borowy and Ami
 Inverters, snow, soiling and shade are in the yearly generation alone: they change no hour's share.
 """
 
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from kernels.weather import DAYS_IN_MONTH, seasonal_cycle
 from study.errors import ConfigError
 from study.own_power import BRIGHTEST, HOURS_OF_YEAR, OwnPower, Solar
 from study.weather_file import read_epw
+from study.winters import ELEVATION, LATITUDE, LONGITUDE, UTC_OFFSET
 
 Array = NDArray[np.float64]
 Twelve = tuple[float, ...]
@@ -31,10 +33,10 @@ Twelve = tuple[float, ...]
 TEMPERATURE_COEFFICIENT = -0.0035
 """Of the modules' power, 1/K: common for crystalline silicon today, an assumption."""
 ALBEDO = 0.2
-STEPS = 512
-"""Parts of a tabulated quantile function."""
-DIMMEST = 100.0
-"""Sun on level ground in a day under a clear sky below which nothing is made of a file's days, Wh/m²."""
+STEPS, END = 512, 0.15
+"""Parts of a tabulated quantile function, and of one of them the share left out at either end: straight lines to the
+lowest and highest value there is would make days differ too much."""
+_LIMITS = (LATITUDE, LONGITUDE, ELEVATION, UTC_OFFSET)
 
 
 class Place(NamedTuple):
@@ -63,11 +65,15 @@ def _sun(place: Place) -> pd.DataFrame:
 
 @lru_cache(maxsize=8)
 def _clear_sky(place: Place) -> pd.DataFrame:
-    """`ghi`, `dni` and `dhi` of each hour under a clear sky, W/m²."""
+    """`ghi`, `dni` and `dhi` of each hour under a clear sky, and `extra`, dni above the atmosphere, W/m²."""
+    from pvlib.irradiance import get_extra_radiation
     from pvlib.location import Location
 
     sun, location = _sun(place), Location(place.latitude, place.longitude, altitude=place.elevation)
-    return location.get_clearsky(sun.index, model="ineichen", solar_position=sun)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # pvlib 0.16 calls what a later pandas will not have
+        clear = location.get_clearsky(sun.index, model="ineichen", solar_position=sun)
+        return clear.assign(extra=get_extra_radiation(sun.index))
 
 
 def sunlit(place: Place) -> NDArray[np.bool_]:
@@ -91,7 +97,7 @@ def generation_shape(place: Place, solar: Solar, temperature: Twelve) -> Array:
 
 @lru_cache(maxsize=8)
 def _shape(place: Place, tilt: float, azimuth: float, index: Twelve, temperature: Twelve) -> Array:
-    from pvlib.irradiance import get_extra_radiation, get_total_irradiance
+    from pvlib.irradiance import get_total_irradiance
     from pvlib.pvsystem import pvwatts_dc
     from pvlib.temperature import faiman
 
@@ -104,7 +110,7 @@ def _shape(place: Place, tilt: float, azimuth: float, index: Twelve, temperature
         clear["dni"],
         clear["ghi"],
         clear["dhi"],
-        dni_extra=get_extra_radiation(sun.index),
+        dni_extra=clear["extra"],
         albedo=ALBEDO,
         model="haydavies",
     )["poa_global"].to_numpy()
@@ -118,14 +124,15 @@ def _shape(place: Place, tilt: float, azimuth: float, index: Twelve, temperature
 def sky_quantiles(index: Twelve, spread: Twelve) -> Array:
     """Quantiles of a day's clear-sky index over the month's mean, (12, STEPS + 1), at evenly spaced probabilities.
 
-    Straight lines between them have a mean of one to rounding, and the spread to 1 % (`tests/test_own_power.py`).
+    Straight lines between them have a mean of one, and the spread to 0.1 % (`tests/test_own_power.py`).
     """
     quantiles = np.ones((12, STEPS + 1))
+    probability = np.clip(np.arange(STEPS + 1), END, STEPS - END) / STEPS
     for month, (mean, deviation) in enumerate(zip(index, spread, strict=True)):
         share = mean / BRIGHTEST
         if deviation > 0.0:
             size = share * (1.0 - share) * (BRIGHTEST / deviation) ** 2 - 1.0
-            quantiles[month] = stats.beta.ppf(np.linspace(0.0, 1.0, STEPS + 1), share * size, (1.0 - share) * size)
+            quantiles[month] = stats.beta.ppf(probability, share * size, (1.0 - share) * size)
     return quantiles / np.asarray(np.trapezoid(quantiles, dx=1.0 / STEPS, axis=1))[:, None]
 
 
@@ -138,21 +145,23 @@ def read_sky(path: Path) -> tuple[dict[str, str], dict[str, list[float] | list[s
         When it cannot be read, or its sun is none of a year's.
     """
     data, location = read_epw(path)
-    data = data[~((data["month"] == 2) & (data["day"] == 29))]
+    try:
+        data = data[~((data["month"] == 2) & (data["day"] == 29))]
+        calendar = data[["month", "day", "hour"]].to_numpy()
+        ghi, air = (pd.to_numeric(data[name]).to_numpy(float) for name in ("ghi", "temp_air"))
+        place = Place(*(float(location[name]) for name in ("latitude", "longitude", "altitude", "TZ")))
+    except Exception as error:  # whatever stands in the place of numbers
+        raise ConfigError(f"{path}: cannot be understood as an EPW file: {str(error)[:100]}") from error
     expected = pd.date_range("2001-01-01", periods=HOURS_OF_YEAR, freq="h")
-    calendar = np.column_stack([expected.month, expected.day, expected.hour + 1])
-    if len(data) != HOURS_OF_YEAR or (data[["month", "day", "hour"]].to_numpy() != calendar).any():
+    if not np.array_equal(calendar, np.column_stack([expected.month, expected.day, expected.hour + 1])):
         raise ConfigError(f"{path}: allowed: the hours of one year in order from 1 January")
-    ghi, air = (pd.to_numeric(data[name]).to_numpy(float).reshape(365, 24) for name in ("ghi", "temp_air"))
+    if not all(limits.check(value) for limits, value in zip(_LIMITS, place, strict=True)):
+        raise ConfigError(f"{path}: its place is none that own_power allows")
     if not (((ghi >= 0.0) & (ghi < 1500.0)).all() and (np.abs(air) < 90.0).all() and ghi.any()):
         raise ConfigError(f"{path}: allowed: global horizontal radiation and air temperature in every hour")
-    place = Place(*(float(location[name]) for name in ("latitude", "longitude", "altitude", "TZ")))
-    clear = _clear_sky(place)["ghi"].to_numpy().reshape(365, 24).sum(axis=1)
-    if (clear < DIMMEST).any():
-        raise ConfigError(f"{path}: allowed: a place where the sun shines on every day of the year")
+    total, clear = (values.reshape(365, 24).sum(axis=1) for values in (ghi, _clear_sky(place)["ghi"].to_numpy()))
     month = np.repeat(np.arange(12), DAYS_IN_MONTH)
     days = [np.flatnonzero(month == number) for number in range(12)]
-    total = ghi.sum(axis=1)
     index = [round(float(total[these].sum() / clear[these].sum()), 3) for these in days]
     spread = [round(float(np.std(total[these] / clear[these], ddof=1)), 3) for these in days]
     units = ("deg", "deg", "m", "h")
@@ -161,6 +170,6 @@ def read_sky(path: Path) -> tuple[dict[str, str], dict[str, list[float] | list[s
         {
             "clear_sky_index": index,
             "clear_sky_index_standard_deviation": spread,
-            "monthly_temperature": [f"{air[these].mean():.2f} degC" for these in days],
+            "monthly_temperature": [f"{air.reshape(365, 24)[these].mean():.2f} degC" for these in days],
         },
     )

@@ -169,7 +169,7 @@ def _read_epw(path: Path) -> pd.Series:
         temperature = pd.to_numeric(data["temp_air"])
         values = pd.Series(temperature.to_numpy(float), data.index.tz_localize(None))
         calendar = data[["month", "day", "hour"]].to_numpy()
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever stands in the place of numbers
         raise _UnusableError(f"cannot be understood as an EPW file: {_brief(error)}") from error
     values[values > 99.0] = np.nan  # 99.9 stands for a missing value
     mixed_years = not values.index.is_monotonic_increasing

@@ -232,7 +232,7 @@ class OfBuilding(Section):
     design_outdoor_temperature: Annotated[Input, DESIGN_OUTDOOR] | None = None
 
 
-LATITUDE = Quantity("deg", ge=-66, le=66, description="latitude, north positive; not beyond the polar circles")
+LATITUDE = Quantity("deg", ge=-65, le=65, description="latitude, north positive; where the sun rises every day")
 LONGITUDE = Quantity("deg", ge=-180, le=180, description="longitude, east positive")
 ELEVATION = Quantity("m", ge=-500, le=6000, description="elevation above sea level")
 UTC_OFFSET = Quantity("h", ge=-14, le=14, description="local standard time less UTC")

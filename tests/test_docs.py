@@ -19,8 +19,8 @@ from study import figures
 from study.cli import main
 from study.config import load_study, load_well_case
 from study.distributions import Input
-from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.quantity import Quantity
+from study.variables import OWN_POWER_VARIABLES, SAMPLE_VARIABLES, VARIABLES
 from study.well import run_well_case
 from study.winters import built_in_climates
 from tests.conftest import ROOT, SMOKE
@@ -175,7 +175,7 @@ def test_the_fragments_of_the_page_fit_into_a_study(tmp_path: Path, block: str) 
 
 def test_every_variable_is_on_its_page() -> None:
     """Terms and parts of what is named are not named one by one, nor the coordinate."""
-    for name in {*VARIABLES, *SAMPLE_VARIABLES} - {"sample"}:
+    for name in {*VARIABLES, *OWN_POWER_VARIABLES, *SAMPLE_VARIABLES} - {"sample"}:
         if not name.startswith(("carbon_", "electricity_")) and "_temperature_" not in name.replace("loop_", ""):
             assert f"`{name}`" in ENSEMBLE, name
 

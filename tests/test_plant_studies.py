@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 
 from study import simulation
 from study.config import ConfigError, Study, load_study
-from study.ensemble import VARIABLES
 from study.sampling import sample_inputs
 from study.simulation import INPUT_OUT_OF_RANGE, OK, simulate
+from study.variables import VARIABLES
 from study.weather_record import pack
 from study.winters import built_in_climates
 from tests.conftest import SMOKE as FILE

@@ -10,9 +10,9 @@ from scipy.special import exp1
 
 from study import simulation
 from study.config import Study, load_study
-from study.ensemble import SAMPLE_VARIABLES, VARIABLES
 from study.sampling import sample_inputs
 from study.simulation import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, OK, simulate
+from study.variables import SAMPLE_VARIABLES, VARIABLES, variables_of
 from study.wells import WellArrays, with_fluid
 from tests.conftest import variant
 
@@ -64,7 +64,7 @@ def inputs(study: Study, v: Values) -> dict[str, Any]:
 def test_every_variable_of_the_contract_is_there(simulated: tuple[Study, Values]) -> None:
     study, v = simulated
     of_samples = {"energy_imbalance", "largest_unit_out_share", "status"}
-    assert set(v) == {*VARIABLES, *of_samples, *study.uncertain}
+    assert set(v) == {*variables_of(study), *of_samples, *study.uncertain}
     assert of_samples < set(SAMPLE_VARIABLES)
     contract = {
         "carbon_reduction",
@@ -74,7 +74,7 @@ def test_every_variable_of_the_contract_is_there(simulated: tuple[Study, Values]
     }
     assert contract < set(VARIABLES)
     for name, value in v.items():
-        assert value.shape == ((64, study.winters) if name in VARIABLES else (64,)), name
+        assert value.shape == ((64, study.winters) if name in variables_of(study) else (64,)), name
         assert np.isfinite(value.astype(float)).all(), name
     assert v["status"].dtype == np.int8
     assert (v["status"] == OK).all()
