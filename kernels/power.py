@@ -203,11 +203,21 @@ def match(readings, generation, other_use, idle_share, working, sunlit, week, ba
         The rows of `Matched`, (row, lane): overwritten.
     """
     hours, lanes = readings.shape
-    stored, before = np.zeros(lanes), np.zeros(lanes)
+    stored, before, used, cold = np.zeros((4, lanes))
     sums[:] = 0.0
+    sun_alone = not (generation.wind.any() or battery.capacity.any())
     year = len(generation.wind_shape)
     for hour in range(hours):
         day, sun = hour // DAY, 1.0 if sunlit[hour] else 0.0
+        for i in range(lanes):
+            used[i] = readings[hour, i] - before[i]
+            before[i] = readings[hour, i]
+            cold[i] = 1.0 if week[i] <= day < week[i] + WEEK else 0.0
+            sums[0, i] += used[i]
+            sums[1, i] += sun * used[i]
+            sums[2, i] += cold[i] * used[i]
+        if sun_alone and generation.solar_shape[hour] == 0.0:
+            continue  # nothing to match
         for i in range(lanes):
             at = generation.start[i] + hour
             at -= year if at >= year else 0
@@ -215,10 +225,8 @@ def match(readings, generation, other_use, idle_share, working, sunlit, week, ba
                 generation.solar[i] * generation.solar_shape[hour] * generation.sky[day, i]
                 + generation.wind[i] * generation.wind_shape[at]
             )
-            used = readings[hour, i] - before[i]
-            before[i] = readings[hour, i]
             left, direct, _, discharged, stored[i] = match_hour(
-                used,
+                used[i],
                 generated,
                 other_use[i] * (1.0 if working[hour] else idle_share[i]),
                 stored[i],
@@ -227,13 +235,9 @@ def match(readings, generation, other_use, idle_share, working, sunlit, week, ba
                 battery.efficiency[i],
             )
             covered = direct + discharged
-            cold = 1.0 if week[i] <= day < week[i] + WEEK else 0.0
-            sums[0, i] += used
-            sums[1, i] += sun * used
-            sums[2, i] += cold * used
             sums[3, i] += covered
             sums[4, i] += sun * covered
-            sums[5, i] += cold * covered
+            sums[5, i] += cold[i] * covered
             sums[6, i] += discharged
             sums[7, i] += generated
             sums[8, i] += left

@@ -611,10 +611,9 @@ def close_hour(w, p, t):  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy")
 def read_meter(meter, t, hour, first):  # type: ignore[no-untyped-def]
     """Note where the `Meter` stands for the lanes from `first` on, after the hour; `t` as before."""
+    peak, reserve = (1.0 if meter.peak else 0.0), (1.0 if meter.reserve else 0.0)
     for i in range(WIDTH):
-        purchased = t[SUM.peak_purchased * WIDTH + i] if meter.peak else 0.0
-        if meter.reserve:
-            purchased += t[SUM.reserve_purchased * WIDTH + i]
+        purchased = peak * t[SUM.peak_purchased * WIDTH + i] + reserve * t[SUM.reserve_purchased * WIDTH + i]
         meter.readings[hour, first + i] = t[SUM.compressor * WIDTH + i] + t[SUM.circulation * WIDTH + i] + purchased
 
 

@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("circulation.", "outages.", "summer_recharge."),
     ),
     "building": ("building.",),
-    "accounting": ("carbon.", "peak_heating.emission_factor", "reserve_heating.emission_factor"),
+    "accounting": ("carbon.", "own_power.", "peak_heating.emission_factor", "reserve_heating.emission_factor"),
 }
 """Beginnings of the keys of each group; the longest that fits counts."""
 

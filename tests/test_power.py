@@ -90,7 +90,7 @@ def test_nothing_is_claimed_twice(
 DAYS, LANES = 20, 5
 
 
-def season(seed: int, *, battery: bool = True) -> dict[str, Any]:
+def season(seed: int, *, battery: bool = True, windy: bool = True) -> dict[str, Any]:
     """Arguments of `match` for some days that no hour of which is like another."""
     random = np.random.default_rng(seed)
     size = 24 * DAYS
@@ -98,7 +98,7 @@ def season(seed: int, *, battery: bool = True) -> dict[str, Any]:
     readings = np.cumsum(random.uniform(0.0, 8e6, (size, LANES)), axis=0)
     generation = Generation(
         random.uniform(1e10, 9e10, LANES),
-        random.uniform(1e9, 2e10, LANES),
+        random.uniform(1e9, 2e10, LANES) * windy,
         sun / 2500,
         random.dirichlet(np.ones(8760)),
         random.uniform(0.0, 1.4, (DAYS, LANES)),
@@ -153,9 +153,10 @@ def reckoned(given: dict[str, Any], lane: int) -> dict[str, float]:
     return sums
 
 
+@pytest.mark.parametrize("windy", [True, False])
 @pytest.mark.parametrize("battery", [True, False])
-def test_a_season_again_in_plain_python(battery: bool) -> None:
-    given = season(3, battery=battery)
+def test_a_season_again_in_plain_python(battery: bool, windy: bool) -> None:
+    given = season(3, battery=battery, windy=windy)
     found = matched(given)
     assert (found.covered > 0.05 * found.used).all()
     assert (found.covered < 0.95 * found.used).all()
@@ -166,9 +167,9 @@ def test_a_season_again_in_plain_python(battery: bool) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 2**31), st.booleans())
-def test_sums_of_a_season_add_up(seed: int, battery: bool) -> None:
-    given = season(seed, battery=battery)
+@given(st.integers(0, 2**31), st.booleans(), st.booleans())
+def test_sums_of_a_season_add_up(seed: int, battery: bool, windy: bool) -> None:
+    given = season(seed, battery=battery, windy=windy)
     found = matched(given)
     np.testing.assert_allclose(found.used, given["readings"][-1], rtol=1e-12)
     assert (found.covered <= found.used * (1 + ROUNDING)).all()
