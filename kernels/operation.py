@@ -24,6 +24,7 @@ from kernels.season import (
     Course,
     Field,
     Heater,
+    Meter,
     Plant,
     Records,
     Season,
@@ -180,10 +181,13 @@ class Circuit:
 
 
 UNTRACED = Course(np.empty(0, dtype=np.int64), np.empty((0, 0, 0)))
+UNREAD = Meter(False, False, np.empty((0, 0)))
 
 
-def heating_season(state: State, circuit: Circuit, winter: Winter, course: Course = UNTRACED) -> Season:
-    """Run one heating season in hourly steps; `state` is updated, and the totals of the course are filled.
+def heating_season(
+    state: State, circuit: Circuit, winter: Winter, course: Course = UNTRACED, meter: Meter = UNREAD
+) -> Season:
+    """Run one heating season in hourly steps; `state` is updated, and course and meter are filled.
 
     Lanes are a multiple of `season.WIDTH`.
     """
@@ -223,6 +227,7 @@ def heating_season(state: State, circuit: Circuit, winter: Winter, course: Cours
                 np.stack([each[:, these].ravel() for each in fields]),
             ),
             course,
+            meter,
         )
         memory[:, :FAST] = rows[:, MEMORY:].reshape(len(memory), FAST, WIDTH)
         state.memory[..., these] = memory

@@ -213,6 +213,23 @@ class Course(NamedTuple):
     totals: Array
 
 
+class Meter(NamedTuple):
+    """Where the electricity meter of the heating stands, hour by hour.
+
+    Attributes
+    ----------
+    peak, reserve
+        Whether what peak and reserve heating purchase is electricity.
+    readings
+        To be filled with compressors, circulation and electric heating since the season began, Wh at the end of each
+        hour, (hour, lane); (0, 0) where nobody reads it.
+    """
+
+    peak: bool
+    reserve: bool
+    readings: Array
+
+
 def _rows(fields: Any) -> Any:
     """Where fields stand in a record that holds them in their order."""
     return fields(*range(len(fields._fields)))
@@ -592,6 +609,15 @@ def close_hour(w, p, t):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy")
+def read_meter(meter, t, hour, first):  # type: ignore[no-untyped-def]
+    """Note where the `Meter` stands for the lanes from `first` on, after the hour; `t` as before."""
+    peak, reserve = (1.0 if meter.peak else 0.0), (1.0 if meter.reserve else 0.0)
+    for i in range(WIDTH):
+        purchased = peak * t[SUM.peak_purchased * WIDTH + i] + reserve * t[SUM.reserve_purchased * WIDTH + i]
+        meter.readings[hour, first + i] = t[SUM.compressor * WIDTH + i] + t[SUM.circulation * WIDTH + i] + purchased
+
+
+@njit(cache=True, error_model="numpy")
 def load_day(winter, hour, first, today):  # type: ignore[no-untyped-def]
     """Overwrite the records of a day's hours, (DAY, HOUR_ROWS · WIDTH): read together, for memory far away is slow."""
     for late in range(min(DAY, len(winter.outdoor) - hour)):
@@ -647,9 +673,9 @@ def choose_flow(share, first, paces, records, w, p, today):  # type: ignore[no-u
 
 @njit(cache=True, error_model="numpy")
 def run_hours(  # type: ignore[no-untyped-def]
-    records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces, course
+    records, at, decay, weight, memory, undisturbed, fixed, totals, winter, first, share, paces, course, meter
 ):
-    """All hours of a season for the lanes from `first` on; records, memory, totals and their `Course` are updated."""
+    """All hours of a season for the lanes from `first` on; all but what is fixed is updated."""
     cell, segment, flow, well = records.cell, records.segment, records.flow, records.well
     today = np.empty((DAY, HOUR_ROWS * WIDTH))
     for hour in range(len(winter.outdoor)):
@@ -667,6 +693,8 @@ def run_hours(  # type: ignore[no-untyped-def]
         for k in range(len(cell)):
             cell_down(cell, segment, flow, well, decay, k, at[k])
         close_hour(well, fixed, totals)
+        if len(meter.readings):
+            read_meter(meter, totals, hour, first)
         for n in range(len(course.lanes)):
             lane = course.lanes[n] - first
             if 0 <= lane < WIDTH:

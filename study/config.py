@@ -24,6 +24,7 @@ from study.csv_file import read_column
 from study.distributions import Input, OwnUnit
 from study.errors import ConfigError
 from study.expression import Expression, keys_of
+from study.own_power import OwnPower
 from study.park import Park
 from study.plant import (
     Building,
@@ -218,6 +219,7 @@ class Study(Document):
     peak_heating: PeakHeating
     reserve_heating: PeakHeating = PeakHeating(kind="none")
     heat_storage: HeatStorage | None = None
+    own_power: OwnPower | None = None
     circulation: Circulation
     outages: Outages = Outages()
     summer_recharge: SummerRecharge | None = None
@@ -337,11 +339,24 @@ class Study(Document):
         return self
 
     @model_validator(mode="after")
+    def _account_has_its_power(self) -> Self:
+        if self.carbon.electricity_account == "hourly" and self.own_power is None:
+            raise ValueError("carbon.electricity_account: 'hourly' needs own_power, which the study has not")
+        return self
+
+    @model_validator(mode="after")
     def _record_fits_the_season(self) -> Self:
         if self.climate.record is not None:
             hours = recorded_winters(self.climate.record).shape[1]
             if hours != 24 * self.season.days:
                 raise ValueError(f"climate.record: its winters have {hours} h, the season {24 * self.season.days} h")
+        return self
+
+    @model_validator(mode="after")
+    def _modules_have_a_temperature(self) -> Self:
+        solar = self.own_power.solar if self.own_power else None
+        if solar and (solar.monthly_temperature or self.climate.monthly_temperature) is None:
+            raise ValueError("own_power.solar.monthly_temperature: is missing, and the climate, a record, has none")
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ from kernels import outages
 from kernels.building import response, working_hours
 from kernels.season import GROUPS, Heater, Plant
 from study.config import Study
+from study.own_power import OtherUse
+from study.plant import Schedule
 from study.wells import Inputs
 
 Array = NDArray[np.float64]
@@ -86,12 +88,17 @@ def thermal_response(inputs: Inputs) -> Array:
 
 def occupied_hours(study: Study, winter: int) -> NDArray[np.uint8]:
     """Whether the building is in use, hour by hour of a winter, (hour,)."""
-    schedule, hours = study.building.schedule, 24 * study.season.days
+    schedule = study.building.schedule
     if schedule is None:
-        return np.ones(hours, dtype=np.uint8)
+        return np.ones(24 * study.season.days, dtype=np.uint8)
+    return hours_in_use(study, winter, schedule)
+
+
+def hours_in_use(study: Study, winter: int, schedule: Schedule | OtherUse) -> NDArray[np.uint8]:
+    """Working hours of a schedule, hour by hour of a winter, (hour,)."""
     return working_hours(
         winter=winter,
-        hours=hours,
+        hours=24 * study.season.days,
         first_day=(study.season.first_day - NOVEMBER + 182) % 365 - 182,
         working_days=schedule.working_days,
         start=int(schedule.start),

@@ -35,11 +35,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "building": ("building.",),
     "accounting": (
-        "carbon.",
-        "park.",
-        "shallow_field.",
-        "peak_heating.emission_factor",
-        "reserve_heating.emission_factor",
+        *("carbon.", "park.", "own_power.", "shallow_field."),
+        *("peak_heating.emission_factor", "reserve_heating.emission_factor"),
     ),
 }
 """Beginnings of the keys of each group; the longest that fits counts."""

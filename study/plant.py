@@ -29,6 +29,12 @@ def building_problem(
 Hour = Annotated[float, Quantity("h", ge=0, le=24, description="hour of the day in which use begins or ends")]
 
 
+def whole_hours_in_order(start: float, end: float) -> None:
+    """Raise ValueError where hours of the day are not."""
+    if start != round(start) or end != round(end) or start >= end:
+        raise ValueError("start and end: allowed: whole hours, the start before the end")
+
+
 class Schedule(Section):
     """When the building is in use; in other hours it may cool, and the ventilation stands still."""
 
@@ -39,8 +45,7 @@ class Schedule(Section):
 
     @model_validator(mode="after")
     def _whole_hours_in_order(self) -> Self:
-        if self.start != round(self.start) or self.end != round(self.end) or self.start >= self.end:
-            raise ValueError("start and end: allowed: whole hours, the start before the end")
+        whole_hours_in_order(self.start, self.end)
         return self
 
 

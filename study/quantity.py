@@ -191,8 +191,9 @@ class Quantity:
     @property
     def cf_unit(self) -> str:
         """The unit as the CF conventions (UDUNITS) write it, such as ``W m-1 K-1``."""
-        numerator, *denominators = self.unit.replace("decade", "yr").replace("*", " ").replace("Wh", "W/h").split("/")
-        inverse = [unit.replace("^", "-") if "^" in unit else f"{unit}-1" for unit in denominators]
+        numerator, *below = self.unit.replace("decade", "yr").replace("*", " ").split("/")
+        numerator, denominators = numerator.replace("Wh", "W h"), "/".join(below).replace("Wh", "W/h").split("/")
+        inverse = [unit.replace("^", "-") if "^" in unit else f"{unit}-1" for unit in denominators if unit]
         numerators = [] if numerator == "1" and inverse else [numerator.replace("^", "")]
         return " ".join(["0.1"] * ("decade" in self.unit) + numerators + inverse)
 

@@ -16,6 +16,7 @@ from kernels.building import demand
 from kernels.field import Interaction
 from kernels.ground import HOUR, HOURLY, YEAR
 from kernels.operation import (
+    UNREAD,
     UNTRACED,
     Circuit,
     State,
@@ -46,6 +47,7 @@ from study.heating import (
     thermal_response,
     working_units,
 )
+from study.matching import Matching
 from study.outputs import outputs
 from study.sampling import sample_inputs
 from study.series import Recorder
@@ -103,7 +105,7 @@ class Results:
     Attributes
     ----------
     values
-        Variables of `study.ensemble.VARIABLES`, (row,) or (row, winter), and the uncertain inputs by key, (row,).
+        Variables of `study.variables.variables_of`, (row,) or (row, winter), and the uncertain inputs by key, (row,).
     reasons
         For each failed row its place among the rows, and why.
     traces
@@ -528,6 +530,7 @@ def _simulate_lanes(
         temperature = _loop_temperature(first, study)
         inputs = with_fluid(given, study.fluid.medium, temperature)
         life = _Life.of(study, inputs, life)
+    matching = Matching.of(study, keys, inputs)
     wells = life.wells
     state = undisturbed_state(wells)
     seasons: list[Season] = []
@@ -537,7 +540,10 @@ def _simulate_lanes(
     for number in range(study.winters):
         weather_and_demand = winter(number)
         course = recorder.course if recorder else UNTRACED
-        seasons.append(heating_season(state, life.circuit, weather_and_demand, course))
+        meter = matching.meter if matching else UNREAD
+        seasons.append(heating_season(state, life.circuit, weather_and_demand, course, meter))
+        if matching:
+            matching.match(number, weather_and_demand.outdoor)
         if recorder:
             recorder.record(number, weather_and_demand)
         cooling.append([mean_cooling(state, wells, weight) for weight in (life.neighbours, life.coldest)])
@@ -550,6 +556,7 @@ def _simulate_lanes(
     found = outputs(study, season, recharged=wells.number * taken, recharge_pumping=wells.number * pumping)
     found |= account(study, inputs, found)
     of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
+    found |= matching.outputs() if matching else {}
     found |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
     found["loop_temperature_mean"] = _loop_temperature(season, study)
     return {

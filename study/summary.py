@@ -25,6 +25,8 @@ RETURN_PERIOD = 50
 LARGEST_UNIT_OUT = 0.7
 """Share of the design heat that is to remain with the largest unit out: an assumption for severe cold regions, which GB
 50736, section 8.11, is said to set; not read in the standard."""
+ROUNDING = 1e-9
+"""Share of a sum that may be missing where all of it is meant."""
 WINTERS_OF_LIFE = (1, 10, 20, 30)
 
 HEAT_UNMET = "unmet heat"
@@ -139,6 +141,7 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
         _worst_winter,
         _not_known,
         _plant,
+        _own_power,
         _by_winter,
         _ground,
         _change,
@@ -361,6 +364,28 @@ def _plant(winters: Winters) -> Iterator[Line]:
     yield Line("largest_unit_out_share_mean", section, "over the design load, mean of samples", "%", share)
     words = f"{100 * LARGEST_UNIT_OUT:.0f} % of the design load or more (assumed rule)"
     yield Line("p_largest_unit_out_rule", section, words, "%", winters.chance(left >= LARGEST_UNIT_OUT))
+
+
+def _own_power(winters: Winters) -> Iterator[Line]:
+    """Shares are of sums over all samples and winters."""
+    if "electricity_covered" not in winters.dataset:
+        return
+    section = "Heating electricity covered by own power, hour by hour"
+    used, covered = winters.values("electricity"), winters.values("electricity_covered")
+    day, by_day = winters.values("electricity_day"), winters.values("electricity_covered_day")
+    week, in_week = winters.values("electricity_coldest_week"), winters.values("electricity_covered_coldest_week")
+    generated, left = winters.values("own_generation"), winters.values("own_generation_left")
+    for key, words, part, whole, shown in (
+        ("covered_share", "in all hours", covered, used, True),
+        ("covered_share_day", "by day", by_day, day, True),
+        ("covered_share_night", "by night", covered - by_day, winters.values("electricity_night"), True),
+        ("covered_share_coldest_week", "in the coldest week of a winter", in_week, week, True),
+        ("own_generation_left_share", "own power in the season that other use leaves", left, generated, False),
+    ):
+        yield Line(key, section, words, "%", winters.ratio(part, whole), shown)
+    words = "winters whose coldest week is covered whole"
+    whole_week = in_week >= (1.0 - ROUNDING) * week
+    yield Line("p_coldest_week_covered", section, words, "%", winters.chance(whole_week))
 
 
 def _by_winter(winters: Winters) -> Iterator[Line]:

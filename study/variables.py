@@ -73,7 +73,22 @@ PARK = {
     ),
     "park_emissions_per_energy": variable("t CO2 tce-1", "emissions of the park per unit of its energy"),
 }
-OF_WINTERS = VARIABLES | FUELS | PARK
+
+_WEEK = "in the season's coldest seven days"
+OWN_POWER_VARIABLES: dict[str, dict[str, Any]] = {
+    "electricity_covered": variable("MWh", "electricity covered by own power, hour by hour"),
+    "electricity_covered_battery": variable("MWh", "electricity covered out of the battery"),
+    "electricity_day": variable("MWh", "electricity in hours with the sun up, recharge in summer left out"),
+    "electricity_night": variable("MWh", "electricity in hours with the sun down, recharge in summer left out"),
+    "electricity_covered_day": variable("MWh", "electricity covered by own power in hours with the sun up"),
+    "electricity_coldest_week": variable("MWh", f"electricity {_WEEK}"),
+    "electricity_covered_coldest_week": variable("MWh", f"electricity covered by own power {_WEEK}"),
+    "own_generation": variable("MWh", "own solar and wind power in the heating season"),
+    "own_generation_left": variable("MWh", "own power in the heating season that other use leaves"),
+}
+"""Variables of (sample, winter) of a study with `own_power`."""
+
+OF_WINTERS = VARIABLES | FUELS | PARK | OWN_POWER_VARIABLES
 """All variables of (sample, winter): the latter ones an ensemble has where its study has what they tell of."""
 
 ACCOUNTS = (*(name for name in VARIABLES if name.startswith("carbon_")), "grid_emission_factor", *PARK)
@@ -83,7 +98,8 @@ ACCOUNTS = (*(name for name in VARIABLES if name.startswith("carbon_")), "grid_e
 def variables_of(study: "Study") -> dict[str, dict[str, Any]]:
     """Return the variables of (sample, winter) of a study's ensemble, with their attributes."""
     burning = [f"fuel_{section}" for section in ("peak_heating", "reserve_heating") if getattr(study, section).burns]
-    return VARIABLES | {name: FUELS[name] for name in burning} | (PARK if study.park else {})
+    of_power = OWN_POWER_VARIABLES if study.own_power else {}
+    return VARIABLES | {name: FUELS[name] for name in burning} | of_power | (PARK if study.park else {})
 
 
 SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {

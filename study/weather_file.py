@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -139,7 +139,18 @@ def _first_bytes(path: Path) -> bytes:
         return file.read(100_000)
 
 
-def _read_epw(path: Path) -> pd.Series:
+def read_epw(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows of an EPW file and what it says of the place, as pvlib names them; ConfigError if it is none."""
+    try:
+        _first_bytes(path)
+        return _epw(path)
+    except _UnusableError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _epw(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     from pvlib.iotools import read_epw  # takes seconds to import
 
     if path.stat().st_size > MOST_EPW_BYTES:
@@ -147,10 +158,18 @@ def _read_epw(path: Path) -> pd.Series:
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     try:
         data, location = read_epw(io.StringIO(text))
+    except Exception as error:  # the reader lets errors of many kinds through
+        raise _UnusableError(f"cannot be understood as an EPW file: {_brief(error)}") from error
+    return data, location
+
+
+def _read_epw(path: Path) -> pd.Series:
+    data, location = _epw(path)
+    try:
         temperature = pd.to_numeric(data["temp_air"])
         values = pd.Series(temperature.to_numpy(float), data.index.tz_localize(None))
         calendar = data[["month", "day", "hour"]].to_numpy()
-    except Exception as error:  # the reader lets errors of many kinds through
+    except Exception as error:  # whatever stands in the place of numbers
         raise _UnusableError(f"cannot be understood as an EPW file: {_brief(error)}") from error
     values[values > 99.0] = np.nan  # 99.9 stands for a missing value
     mixed_years = not values.index.is_monotonic_increasing

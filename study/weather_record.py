@@ -27,6 +27,30 @@ _LONGEST_TEXT = (
 )  # zlib can't make it more than a little longer, base64 by a third
 
 
+class Packed(NamedTuple):
+    """What is packed, in words: the whole, its values, their unit and limits."""
+
+    whole: str
+    values: str
+    unit: str
+    lowest: float
+    highest: float
+
+    @property
+    def allowed(self) -> str:
+        """Which values, in words."""
+        return f"{self.values} from {self.lowest:.0f} to {self.highest:.0f} {self.unit}"
+
+    def refuse(self, values: NDArray[np.float64], why: str) -> None:
+        """Raise ValueError when any is beyond the limits, or no number."""
+        if not ((values >= self.lowest) & (values <= self.highest)).all():
+            raise ValueError(f"{why}allowed: {self.allowed}")
+
+
+TEMPERATURES = Packed("weather record", "temperatures", "°C", LOWEST, HIGHEST)
+PROFILE = Packed("profile", "values", "% of the highest", 0.0, 100.0)
+
+
 class WeatherRecord(NamedTuple):
     """The complete heating seasons of a record."""
 
@@ -106,42 +130,43 @@ def weather_record(
     return WeatherRecord(rounded, years, incomplete, 10.0 * float(trend.slope), 10.0 * float(trend.stderr))
 
 
-def pack(temperature: NDArray[np.float64]) -> str:
+def pack(values: NDArray[np.float64], kind: Packed = TEMPERATURES) -> str:
     """Return recorded winters as text: ``winters x hours : checksum : data``, exact to 0.01 K.
 
-    The data are int16 hundredths of a degree Celsius (little-endian), each less the one before it in its row, by zlib
+    The data are int16 hundredths of the unit (little-endian), each less the one before it in its row, by zlib
     and base64. The checksum is the CRC-32 of shape and data.
 
     Parameters
     ----------
-    temperature : ndarray, shape (winters, hours)
-        °C; at most 200 winters of 8760 hours.
+    values : ndarray, shape (winters, hours)
+        At most 200 winters of 8760 hours; one of them is a profile.
+    kind : Packed
+        What they are.
 
     Raises
     ------
     ValueError
-        If the shape is not that of winters of whole days, or a temperature is impossible.
+        If the shape is not that of winters of whole days, or a value is impossible.
     """
-    if temperature.ndim != 2:
-        raise ValueError(f"allowed: an array of winters and hours, got {temperature.ndim} dimensions")
-    winters, hours = temperature.shape
+    if values.ndim != 2:
+        raise ValueError(f"allowed: an array of winters and hours, got {values.ndim} dimensions")
+    winters, hours = values.shape
     _check_shape(winters, hours)
-    if not ((temperature >= LOWEST) & (temperature <= HIGHEST)).all():  # NaN is not
-        raise ValueError(f"allowed: temperatures from {LOWEST:.0f} to {HIGHEST:.0f} °C")
-    hundredths = np.rint(temperature * 100.0).astype("<i2")
+    kind.refuse(values, "")
+    hundredths = np.rint(values * 100.0).astype("<i2")
     steps = np.diff(hundredths, axis=1, prepend=np.zeros((winters, 1), dtype="<i2"))
     data = steps.tobytes()
     text = base64.b64encode(zlib.compress(data, 9)).decode("ascii")
     return f"{winters}x{hours}:{_checksum(winters, hours, data)}:{text}"
 
 
-def unpack(text: str) -> NDArray[np.float64]:
-    """Return the recorded winters in a text of `pack`, °C, shape (winters, hours); ValueError if it is damaged."""
+def unpack(text: str, kind: Packed = TEMPERATURES) -> NDArray[np.float64]:
+    """Return what a text of `pack` holds, shape (winters, hours); ValueError if it is damaged."""
     if len(text) > _LONGEST_TEXT:
-        raise ValueError(f"a packed weather record is too long; allowed: at most {_LONGEST_TEXT} characters")
+        raise ValueError(f"a packed {kind.whole} is too long; allowed: at most {_LONGEST_TEXT} characters")
     match = _PACKED.fullmatch(text)
     if match is None:
-        raise ValueError("not a packed weather record; allowed: 'WINTERSxHOURS:CHECKSUM:DATA' as hotland writes it")
+        raise ValueError(f"not a packed {kind.whole}; allowed: 'WINTERSxHOURS:CHECKSUM:DATA' as hotland writes it")
     winters, hours = int(match[1]), int(match[2])
     _check_shape(winters, hours)
     size = 2 * winters * hours
@@ -149,21 +174,18 @@ def unpack(text: str) -> NDArray[np.float64]:
         decompressor = zlib.decompressobj()
         data = decompressor.decompress(base64.b64decode(match[4], validate=True), size + 1)
     except (ValueError, zlib.error) as error:
-        raise ValueError(f"a packed weather record is damaged: {error}") from error
+        raise ValueError(f"a packed {kind.whole} is damaged: {error}") from error
     if (
         len(data) != size
         or not decompressor.eof
         or decompressor.unused_data
         or match[3] != _checksum(winters, hours, data)
     ):
-        raise ValueError("a packed weather record is damaged: its data don't fit their size and checksum")
+        raise ValueError(f"a packed {kind.whole} is damaged: its data don't fit their size and checksum")
     steps = np.frombuffer(data, dtype="<i2").reshape(winters, hours)
-    temperature = np.cumsum(steps, axis=1, dtype=np.int64) / 100.0
-    if not ((temperature >= LOWEST) & (temperature <= HIGHEST)).all():
-        raise ValueError(
-            f"a packed weather record is wrong; allowed: temperatures from {LOWEST:.0f} to {HIGHEST:.0f} °C"
-        )
-    return temperature
+    values = np.cumsum(steps, axis=1, dtype=np.int64) / 100.0
+    kind.refuse(values, f"a packed {kind.whole} is wrong; ")
+    return values
 
 
 def _check_shape(winters: int, hours: int) -> None:

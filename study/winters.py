@@ -232,6 +232,32 @@ class OfBuilding(Section):
     design_outdoor_temperature: Annotated[Input, DESIGN_OUTDOOR] | None = None
 
 
+LATITUDE = Quantity("deg", ge=-65, le=65, description="latitude, north positive; where the sun rises every day")
+LONGITUDE = Quantity("deg", ge=-180, le=180, description="longitude, east positive")
+ELEVATION = Quantity("m", ge=-500, le=6000, description="elevation above sea level")
+UTC_OFFSET = Quantity("h", ge=-14, le=14, description="local standard time less UTC")
+CLEAR_SKY_INDEX = Quantity(
+    "1",
+    ge=0.05,
+    le=1.1,
+    description="sun on level ground in a month over that under a clear sky, January to December",
+)
+CLEAR_SKY_SPREAD = Quantity(
+    "1", ge=0, le=0.5, description="standard deviation of the same of the days in a month, January to December"
+)
+
+
+class Sky(Section):
+    """Where a place is, and how bright its sky."""
+
+    latitude: Annotated[float, LATITUDE]
+    longitude: Annotated[float, LONGITUDE]
+    elevation: Annotated[float, ELEVATION]
+    utc_offset: Annotated[float, UTC_OFFSET]
+    clear_sky_index: Monthly[Annotated[float, CLEAR_SKY_INDEX]]
+    clear_sky_index_standard_deviation: Monthly[Annotated[float, CLEAR_SKY_SPREAD]]
+
+
 class ClimateFile(Document):
     """A climate, and what goes with the place: what a study does not say itself is taken from there."""
 
@@ -239,6 +265,7 @@ class ClimateFile(Document):
     season: Days | None = None
     building: OfBuilding = OfBuilding()
     surface_temperature: Annotated[Input, SURFACE] | None = None
+    sky: Sky | None = None
 
 
 def built_in_climates() -> list[str]:
@@ -300,7 +327,21 @@ def with_climate(data: Mapping[Any, Any], *, label: str, folder: Path) -> dict[A
             study.setdefault(key, given[key])
     if isinstance(building := study.get("building"), dict):
         study["building"] = {**given.get("building", {}), **building}
+    if isinstance(power := study.get("own_power"), dict):
+        study["own_power"] = _under(given.get("sky") or {}, power)
     return study
+
+
+def _under(sky: Mapping[str, Any], power: dict[Any, Any]) -> dict[Any, Any]:
+    """`own_power` with place and sky where it does not give them itself; a weather file of its own brings both."""
+    solar = power.get("solar")
+    if isinstance(solar, dict) and "weather" in solar:
+        return power
+    place = {key: value for key, value in sky.items() if not key.startswith("clear_sky")}
+    filled = {**place, **power}
+    if isinstance(solar, dict):
+        filled["solar"] = {**{key: value for key, value in sky.items() if key not in place}, **solar}
+    return filled
 
 
 def beside(folder: Path, name: str, *, label: str) -> Path:

@@ -119,6 +119,8 @@ def test_the_example_is_itself_allowed(limits: dict[str, float]) -> None:
         ("MJ/m^3/K", "MJ m-3 K-1"),
         ("m^3/h", "m3 h-1"),
         ("kg/kWh", "kg kW-1 h-1"),
+        ("GWh/yr", "GW h yr-1"),
+        ("MWh", "MW h"),
         ("K/decade", "0.1 K yr-1"),
         ("1/yr", "yr-1"),
         ("Pa*s", "Pa s"),
