@@ -554,9 +554,9 @@ def _simulate_lanes(
     gross = (season.rock_heat_gross + np.abs(rock)).sum(axis=0) + np.abs(water[0])
     balance = (season.rock_heat + rock - season.well_heat + taken).sum(axis=0) - (water[1] - water[0])
     found = outputs(study, season, recharged=wells.number * taken, recharge_pumping=wells.number * pumping)
+    found |= matching.outputs() if matching else {}
     found |= account(study, inputs, found)
     of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
-    found |= matching.outputs() if matching else {}
     found |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
     found["loop_temperature_mean"] = _loop_temperature(season, study)
     return {

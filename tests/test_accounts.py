@@ -101,6 +101,31 @@ def test_a_parks_own_factor_counts_for_its_heating_too() -> None:
     assert found["carbon_electricity"][0] == pytest.approx(3000 * 0.5122, rel=1e-12)
 
 
+POWER = {
+    "latitude": "41.7 deg",
+    "longitude": "123.5 deg",
+    "elevation": "49 m",
+    "utc_offset": "8 h",
+    "other_use": {"annual": "1 GWh/yr"},
+    "solar": {
+        "annual_generation": "2 GWh/yr",
+        "clear_sky_index": [0.8] * 12,
+        "clear_sky_index_standard_deviation": [0.2] * 12,
+    },
+}
+
+
+def test_ledger_of_own_power_by_hand() -> None:
+    """Of 3,000 and 1,500 MWh own power covers 400 and 100; the rest counts with the grid, here and in the park."""
+    study = variant(with_carbon(electricity_account=None), {"own_power": POWER, "park": PARK})
+    study = with_account(study, electricity="hourly")
+    found = of(study, FLOWS | {"electricity_covered": np.array([[400.0], [100.0]])})
+    counted = np.array([2600 * 0.5122, 1400 * 0.5122 * 0.96])
+    np.testing.assert_allclose(found["carbon_electricity"], counted, rtol=1e-12)
+    after = (2600 * 0.5122 + 3300 + counted[0]) / (10000 + 900)
+    assert found["park_emissions_per_energy"][0] == pytest.approx(after, rel=1e-12)
+
+
 def test_materials_by_hand() -> None:
     """A metre of the smoke study's well: 4,868.5 mm² of steel, 20,902.3 mm² of grout, 3,141.6 mm² of plastic."""
     given = {"steel_factor": "3 t/t", "cement_factor": "0.7 t/t", "inner_pipe_factor": "2 t/t", "drilling": "0.2 t/m"}
@@ -146,7 +171,7 @@ def test_a_study_file_names_its_baseline_and_goes_before_it(tmp_path: Path) -> N
             {"baseline": "coal_boiler"},
             "'coal_boiler' needs baseline_fuel_factor and needs baseline_efficiency and does",
         ),
-        ({"baseline": "oven"}, "baseline: "),
+        ({"baseline": "oven"}, "carbon.baseline"),
         ({"baseline_cop": 3}, "'purchased_heat' does not take baseline_cop"),
         ({"baseline_factor": None}, "needs baseline_factor"),
         ({"electricity_account": "location", "green_power_share": 0.5}, "certificates belong to 'market'"),
@@ -180,6 +205,7 @@ def uncertain(study: Study) -> Study:
     return variant(
         study,
         {
+            "own_power": POWER,
             "samples": 100,
             "winters": 2,
             "carbon.electricity_factor": {
@@ -222,9 +248,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"baseline": "gas_boiler"},
         {"electricity": "market"},
         {"baseline": "air_source_heat_pump", "electricity": "location"},
+        {"baseline": "coal_boiler", "electricity": "hourly"},
         {"accounts": {"carbon": {"network_loss": "5 %"}, "park": PARK, "claim": {"carbon_reduction": "100 t"}}},
     ],
-    ids=["baseline", "electricity", "both", "file"],
+    ids=["baseline", "electricity", "both", "hourly", "file"],
 )
 def test_another_account_has_the_bits_of_a_run_with_it(store: Path, tmp_path: Path, other: dict[str, Any]) -> None:
     if "accounts" in other:
@@ -237,6 +264,11 @@ def test_another_account_has_the_bits_of_a_run_with_it(store: Path, tmp_path: Pa
     assert digests(made) == digests(ran)
     assert reasons(made) == reasons(ran)
     assert 0 < len(reasons(store)) < 30
+    if other.get("electricity") == "hourly":
+        dataset = hotland.open_ensemble(ran)
+        counted = (dataset["electricity"] - dataset["electricity_covered"]) * dataset["grid_emission_factor"]
+        np.testing.assert_allclose(dataset["carbon_electricity"], counted, rtol=1e-12)
+        assert (dataset["electricity_covered"] > 0).any()
     assert reasons(made) != reasons(store) or "electricity" in other
     assert verify(str(made), blocks=1).problems == []
     dataset = hotland.open_ensemble(made)
@@ -272,10 +304,8 @@ def test_what_cannot_be_accounted_is_refused(store: Path, tmp_path: Path, monkey
         reaccount(store, tmp_path / "made.zarr", baseline="oven")
     with pytest.raises(ConfigError, match="electricity_account"):
         reaccount(store, tmp_path / "made.zarr", electricity="solar")
-    with pytest.raises(ConfigError, match="own_power"):
-        reaccount(store, tmp_path / "made.zarr", electricity="hourly")
     (tmp_path / "other.yaml").write_text("well: {depth: 3000 m}\n")
-    with pytest.raises(ConfigError, match=r"other.yaml: well: allowed: carbon, park, claim"):
+    with pytest.raises(ConfigError, match=r"other.yaml: well: allowed: carbon, park, shallow_field, claim"):
         reaccount(store, tmp_path / "made.zarr", accounts=tmp_path / "other.yaml")
     assert not (tmp_path / "made.zarr").exists()
     reaccount(store, tmp_path / "made.zarr", baseline="gas_boiler")
