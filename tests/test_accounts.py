@@ -24,6 +24,7 @@ from study.errors import EnsembleError
 from study.ledgers import EVERYDAY, carbon_reduction, every_account, field_area, ledgers, payback
 from study.reaccounting import reaccount, with_account
 from study.sampling import sample_inputs
+from study.shallow import Boreholes, Load, shallow_plant
 from study.storage import Storage
 from study.verification import verify
 from tests.conftest import SMOKE as FILE
@@ -365,6 +366,43 @@ def test_ledgers_hold_what_the_ensemble_says(sound: Path) -> None:
     assert lines["field_area"].value == pytest.approx(2e-4 * float((spacing**2).mean()), rel=1e-9)
     for key, _, tonnes in EVERYDAY:
         assert lines[key].value == pytest.approx(float(carbon.mean()) / tonnes, rel=1e-12)
+
+
+def test_shallow_boreholes_beside_the_wells(sound: Path) -> None:
+    """Less space, steadier, more efficient: the numbers of each are those of the ensemble, and of `study.shallow`."""
+    dataset = hotland.open_ensemble(sound).load()
+    study = Study.model_validate(json.loads(dataset.attrs["study"]))
+    lines = {line.key: line.estimate.value for line in ledgers(dataset)}
+    heat = dataset["heat_delivered"] - dataset["heat_backup"]
+    electricity = dataset["electricity"] - dataset["electricity_backup"]
+    assert lines["deep_cop"] == pytest.approx(float(heat.sum() / electricity.sum()), rel=1e-12)
+    assert lines["deep_electricity"] == pytest.approx(float(electricity.mean()), rel=1e-12)
+    assert lines["deep_coldest_last"] == pytest.approx(float(dataset["inlet_temperature_min"][:, -1].mean()), rel=1e-12)
+    cop = sample_inputs(with_account(study, baseline="ground_source_heat_pump"), np.arange(256))["carbon.baseline_cop"]
+    plant = shallow_plant(
+        Load(
+            heat=heat.mean("winter").values,
+            capacity=np.array(0.6),
+            seasonal_cop=cop,
+            design_cop=0.875 * cop,
+            years=np.array(2.0),
+        ),
+        Boreholes(
+            conductivity=dataset["rock_layers_0_conductivity"].values,  # the uppermost
+            heat_capacity=np.array(2.25e6),
+            surface_temperature=np.array(9.8),
+            geothermal_gradient=dataset["geothermal_gradient"].values / 1e3,
+        ),
+    )
+    assert lines["shallow_boreholes"] == pytest.approx(plant.boreholes.mean(), rel=1e-12)
+    assert lines["shallow_land"] == pytest.approx(plant.land.mean() / 1e4, rel=1e-12)
+    assert lines["shallow_cop"] == pytest.approx(cop.mean(), rel=1e-12)
+    assert lines["shallow_electricity"] == pytest.approx(float((heat.mean("winter") / cop).mean()), rel=1e-9)
+    power = heat.mean() / (24 * 151)
+    assert lines["shallow_land_per_power"] == pytest.approx(float(plant.land.mean() / 1e4 / power), rel=1e-9)
+    closer = Study.model_validate({**study.resolved(), "shallow_field": {"spacing": "4 m", "recharge": "100 %"}})
+    dataset.attrs["study"] = json.dumps(closer.resolved())
+    assert {line.key: line.estimate.value for line in ledgers(dataset)}["shallow_land"] < 0.6 * lines["shallow_land"]
 
 
 def test_the_announced_trips_around_the_equator() -> None:

@@ -27,6 +27,7 @@ from tests.conftest import ROOT, SMOKE
 
 README = (ROOT / "README.md").read_text()
 STUDY_FILE = (ROOT / "docs" / "study-file.md").read_text()
+CARBON = (ROOT / "docs" / "carbon.md").read_text()
 ENSEMBLE = (ROOT / "docs" / "ensemble.md").read_text()
 
 
@@ -71,7 +72,7 @@ def test_commands_and_snippet_of_the_pages(
     shutil.copytree(ROOT / "tests" / "wells", tmp_path / "tests" / "wells")
     write_weather(tmp_path, winters=3)
     monkeypatch.chdir(tmp_path)
-    assert run_commands(README + STUDY_FILE, monkeypatch, capsys) >= 6
+    assert run_commands(README + STUDY_FILE + CARBON, monkeypatch, capsys) >= 10
     yaml = YAML(typ="safe")
     yaml.dump(yaml.load(SMOKE.read_text()) | {"climate": {"from": "mine.yaml"}}, tmp_path / "study.yaml")
     assert load_study(tmp_path / "study.yaml").climate.site == "weather"
