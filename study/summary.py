@@ -152,7 +152,7 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
 def carbon_lines(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
     """Those lines of the answer that tell of carbon; parameters and errors as of `summarise`."""
     winters = _usable(dataset, most_failed)
-    return [*_carbon(winters), *_claim(winters)]
+    return [*_carbon(winters), *_claim(winters), *_own_power(winters)]
 
 
 def _usable(dataset: xr.Dataset, most_failed: float) -> Winters:
