@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,10 @@ LARGEST_UNIT_OUT = 0.7
 """Share of the design heat that is to remain with the largest unit out: an assumption for severe cold regions, which GB
 50736, section 8.11, is said to set; not read in the standard."""
 WINTERS_OF_LIFE = (1, 10, 20, 30)
+OF_WINTERS = 19
+"""Winters of a sample of which the lowest, the middle and the highest stand for chance: k/20 = 5, 50 and 95 %."""
+MOST_CHANCE = 0.03
+"""Share of the variance of the means of winters that may be chance without a remark."""
 
 HEAT_UNMET = "unmet heat"
 WORST_SHORTFALL = "largest shortfall of power"
@@ -97,6 +101,24 @@ class Winters:
 
     def quantile(self, data: xr.DataArray, share: float) -> Estimate:
         return estimate(statistics.quantile(data, share, over=data.dims, **self._how))
+
+    def quantile_of_means(self, data: xr.DataArray, share: float) -> Estimate:
+        """Quantile over the samples of the means of their winters, and how much of their spread is chance."""
+        found = self.quantile(data.mean("winter"), share)
+        good = self.good(data).astype(float)
+        spread = good.mean(axis=1).var()
+        steps = np.diff(good - good.mean(axis=0), axis=1)  # as in `statistics.variance_share`
+        chance = 0.5 * (steps**2).mean() / self.count if self.count > 1 else spread
+        if not spread > 0.0 or chance <= MOST_CHANCE * spread:
+            return found
+        part = f"{100 * chance / spread:.0f} %" if chance < spread else "all"
+        remark = f"chance is {part} of their variance"
+        if self.count == 1:
+            remark = "how much of it is chance, one winter cannot tell"
+        return replace(found, remark="; ".join(filter(None, [found.remark, remark])))
+
+    def order_statistic(self, data: xr.DataArray, rank: int, limits: Limits) -> Estimate:
+        return estimate(statistics.order_statistic(data, rank, OF_WINTERS, limits=limits, **self._how))
 
     def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray) -> Estimate:
         return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self._how))
@@ -183,12 +205,14 @@ def _one_kind(winters: Winters, over: Over) -> Iterator[Line]:
         data = winters.values(name)
         section = f"{kind}: {words}"
         yield Line(f"{name}_mean", section, "mean", units, winters.mean_of(name))
+        if within:
+            for rank, which in ((1, "lowest"), ((OF_WINTERS + 1) // 2, "middle"), (OF_WINTERS, "highest")):
+                found = winters.order_statistic(data, rank, winters.limits(name))
+                words = f"{which} of {OF_WINTERS} winters, expected"
+                yield Line(f"{name}_{which}_of_{OF_WINTERS}", section, words, units, found)
+            continue
         for percent in (5, 50, 95):
-            if within:
-                each = data.quantile(percent / 100, "winter").drop_vars("quantile")
-                found = winters.mean(each, winters.limits(name))
-            else:
-                found = winters.quantile(data.mean("winter"), percent / 100)
+            found = winters.quantile_of_means(data, percent / 100)
             yield Line(f"{name}_p{percent:02}", section, _quantile_words(percent), units, found)
     events = [("short", "a shortfall", winters.values("unmet_hours") > 0)]
     if "claim" in winters.study:
@@ -199,7 +223,7 @@ def _one_kind(winters: Winters, over: Over) -> Iterator[Line]:
         yield Line(f"p_{key}_mean", section, "mean share", "%", winters.chance(event))
         if not within:
             for percent in (5, 50, 95):
-                found = winters.quantile(event.mean("winter"), percent / 100)
+                found = winters.quantile_of_means(event, percent / 100)
                 yield Line(f"p_{key}_p{percent:02}", section, f"share, {_quantile_words(percent)}", "%", found)
 
 
@@ -334,7 +358,7 @@ def _not_known(winters: Winters) -> Iterator[Line]:
         ),
     ):
         for percent in (5, 50, 95):
-            found = winters.quantile(data.mean("winter"), percent / 100)
+            found = winters.quantile_of_means(data, percent / 100)
             yield Line(f"{key}_p{percent:02}", section, f"{words}, {_quantile_words(percent)}", units, found, shown)
     often = winters.chance((hours > 0).mean("winter") > 0.1)
     words = "samples with more than one winter in ten short of heat"

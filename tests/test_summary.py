@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -337,13 +338,45 @@ def test_what_is_not_known_and_chance_each_alone() -> None:
     )
     both = values(ensemble())
     assert of_samples["unmet_hours_mean"] == of_winters["unmet_hours_mean"] == both["unmet_hours_mean"]
-    # mean hours of the samples: 0 0 0 0 0 2 6 8; 95 % quantiles of two winters: 0 3.8 0 11.4 0 8 0 0
+    # mean hours of the samples: 0 0 0 0 0 2 6 8
     assert of_samples["unmet_hours_p95"] == pytest.approx(7.3)
-    assert of_winters["unmet_hours_p95"] == pytest.approx((3.8 + 11.4 + 8) / 8)
+    assert np.isnan(of_winters["unmet_hours_highest_of_19"])  # of two winters
     assert of_samples["p_claim_mean"] == of_winters["p_claim_mean"] == 10 / 16
     assert of_samples["p_short_p95"] == pytest.approx(0.825)
     answer = json.loads(to_json(ensemble(), summarise(ensemble(), over="winters"), over="winters"))
     assert answer["over"] == "winters"
+
+
+def test_chance_is_told_by_the_lowest_the_middle_and_the_highest_of_19_winters() -> None:
+    rng = np.random.default_rng(1)
+    each, own = rng.integers(0, 9, (8, 21)).astype(float), 3.0 * np.arange(8)[:, None]
+    dataset = ensemble().isel(winter=[0] * 21).assign(unmet_hours=(("sample", "winter"), each + own))
+    found = {line.key: line.estimate for line in summarise(dataset, over="winters")}
+    choices = np.array([np.sort(np.delete(each + own, gone, axis=1)) for gone in combinations(range(21), 2)])
+    for rank, which in ((0, "lowest"), (9, "middle"), (18, "highest")):
+        estimate = found[f"unmet_hours_{which}_of_19"]
+        assert estimate.value == pytest.approx(choices[..., rank].mean(), rel=1e-12)
+        assert estimate.low < estimate.value < estimate.high
+    few = {line.key: line.estimate for line in summarise(dataset.isel(winter=slice(18)), over="winters")}
+    for which in ("lowest", "middle", "highest"):
+        assert np.isnan([few[f"unmet_hours_{which}_of_19"].value, few[f"unmet_hours_{which}_of_19"].low]).all()
+        assert few[f"unmet_hours_{which}_of_19"].remark == "18 winters to a sample are too few to tell of 19"
+    assert not np.isnan(few["unmet_hours_mean"].value)
+
+
+def test_a_spread_of_means_says_how_much_of_it_is_chance() -> None:
+    rng = np.random.default_rng(2)
+    samples, noise = rng.standard_normal((8, 1)), rng.standard_normal((8, 20))
+    for winters, scale, expected in ((20, 3.0, True), (20, 0.1, False), (2, 1.0, True)):
+        values = (samples + scale * noise)[:, :winters]
+        dataset = ensemble().isel(winter=[0] * winters).assign(carbon_reduction=(("sample", "winter"), values))
+        found = {line.key: line.estimate.remark for line in summarise(dataset, over="samples")}
+        steps = np.diff(values - values.mean(axis=0), axis=1)
+        share = 100 * (steps**2).mean() / 2 / winters / values.mean(axis=1).var()
+        assert (f"chance is {share:.0f} % of their variance" in found["carbon_reduction_p05"]) == expected
+        assert "chance" not in found["carbon_reduction_mean"]
+    one = {line.key: line.estimate.remark for line in summarise(dataset.isel(winter=[0]), over="samples")}
+    assert "one winter cannot tell" in one["carbon_reduction_p50"]
 
 
 def refuse_constant(name: str) -> None:
