@@ -2,8 +2,8 @@
 
 Plain functions of `xarray.DataArray` with a dimension `sample`; others are kept unless they are named in `over`. Values
 are read block by block, so that arrays on disk, or dask's, may be larger than memory: `mean`, `probability`,
-`exceedance`, `ratio`, `order_statistic` and `variance_share` keep sums for each replicate (means and ratios read all twice or more);
-`quantile`, `return_level` and `conditional_value_at_risk` hold the one variable in memory.
+`exceedance`, `ratio`, `order_statistic` and `variance_share` keep sums for each replicate (means and ratios read all
+twice or more); `quantile`, `return_level` and `conditional_value_at_risk` hold the one variable in memory.
 
 Every estimate is an `xarray.Dataset` over the dimensions that are left, with
 
@@ -48,6 +48,7 @@ from study.intervals import (
     CONFIDENCE,
     FEWEST_EVENTS,
     FEWEST_ROWS,
+    MOST_FAILED,
     Array,
     Estimate,
     Interval,
@@ -77,8 +78,6 @@ __all__ = [
     "variance_share",
 ]
 
-MOST_FAILED = 0.01
-"""Share of failed samples above which nothing is estimated."""
 _BLOCK = 2**22  # numbers read at once
 
 Limits = tuple[float | None, float | None]
