@@ -70,7 +70,7 @@ class Winters:
         return self.dataset.sizes["winter"]
 
     def values(self, name: str) -> xr.DataArray:
-        return self.dataset[name].load()
+        return self.dataset[name].compute()  # `load` would keep it, and all others, in memory
 
     def good(self, data: xr.DataArray) -> Any:
         """What the samples that ended well gave, (sample, ...)."""

@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import tracemalloc
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from scipy import stats
 
 from study.errors import EnsembleError
 from study.statistics import Estimate
-from study.summary import Line, print_table, summarise, to_json
+from study.summary import Line, Over, print_table, summarise, to_json
 
 # Eight samples of two winters in two replicates, all of the energies and emissions easy to add up.
 REDUCTION = np.array([[100, 80], [90, 90], [120, 100], [70, 130], [100, 100], [95, 85], [110, 90], [105, 115]], float)
@@ -377,6 +379,25 @@ def test_a_spread_of_means_says_how_much_of_it_is_chance() -> None:
         assert "chance" not in found["carbon_reduction_mean"]
     one = {line.key: line.estimate.remark for line in summarise(dataset.isel(winter=[0]), over="samples")}
     assert "one winter cannot tell" in one["carbon_reduction_p50"]
+
+
+@pytest.mark.parametrize("over", ["both", "samples", "winters"])
+def test_one_variable_after_the_other_is_in_memory(tmp_path: Path, over: Over) -> None:
+    rows = 4096
+    small = ensemble().isel(sample=np.arange(rows) % 8, winter=np.arange(30) % 2).drop_vars("reason")
+    small.assign_coords(sample=np.arange(rows)).to_netcdf(tmp_path / "all.nc", engine="h5netcdf")
+    reasons = xr.DataArray(np.full(rows, ""), dims="sample")
+    with xr.open_dataset(tmp_path / "all.nc", engine="h5netcdf") as dataset:
+        lazy = dataset.assign(reason=reasons)
+        summarise(lazy.isel(sample=slice(64)), over=over)  # what is loaded once and for all
+        tracemalloc.start()
+        summarise(lazy, over=over)
+        left, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        variable = lazy["unmet_hours"].nbytes
+        assert lazy.nbytes > 20 * variable
+        assert left < variable
+        assert most < 14 * variable
 
 
 def refuse_constant(name: str) -> None:
