@@ -605,11 +605,11 @@ def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
 
 def _state(progress: "Progress") -> str:
     """The estimate so far, and what went wrong, if anything did."""
-    failed = sum(progress.tally.failed.values())
+    failed, line = sum(progress.tally.failed.values()), progress.tally.line()
     parts = [
         *map(str, progress.judgements),
-        progress.tally.line(),
-        f"{failed:,} failed" if failed else "",
+        line,
+        f"{failed:,} failed" if failed and "failed" not in line else "",
         f"{len(progress.retries):,} blocks tried again" if progress.retries else "",
     ]
     return "; ".join(part for part in parts if part)

@@ -20,6 +20,7 @@ from rich.text import Text
 from study.config import CHANCE, Study, variable_name
 from study.ensemble import ROOT, open_ensemble, open_rows, read_metadata, reading
 from study.errors import EnsembleError, HotlandError
+from study.failures import describe_failures
 from study.intervals import Array
 from study.pick_freeze import Column, MixedStudy, columns_of, groups_of, inputs_of, refuse_missing, store_of
 from study.quantity import short
@@ -126,6 +127,9 @@ class Answer:
         Its name.
     samples, failed
         Of the ensemble.
+    failures
+        Of which kind, and where in the input space they lie, in words (`study.failures`): of the ensemble and of the
+        rows that extend it.
     extended
         How many of its samples are extended by further rows; 0 where the indices come from the ensemble alone.
     statement
@@ -137,6 +141,7 @@ class Answer:
     study: str
     samples: int
     failed: int
+    failures: tuple[str, ...]
     extended: int
     statement: str
     drivers: tuple[Drivers, ...]
@@ -171,10 +176,14 @@ def what_drives(
         study = stored_study(storage)
         inputs = dataset[[variable_name(key) for key in study.drawn]].drop_vars("reason", errors="ignore").load()
         failed = int((dataset["status"] != 0).sum())
+        failures = describe_failures(dataset)
     outputs = outputs or [name for name in USUAL if name != "claim_missed" or study.claim]
     _refuse_unknown(study, outputs, winter)
     beside = Storage.at(store_of(storage.address))
     more = _extension(beside, storage, study, dataset) if beside.exists(ROOT) else None
+    if more is not None:
+        with reading(beside):
+            failures += [f"of the rows that extend them: {line}" for line in describe_failures(more[0])]
     sets = [[variable_name(key) for key in column.inputs] for column in inputs_of(study) if len(column.inputs) > 1]
     found: list[Drivers] = []
     for name in outputs:
@@ -191,6 +200,7 @@ def what_drives(
         study.name,
         dataset.sizes["sample"],
         failed,
+        tuple(failures),
         more[1].base if more else 0,
         _statement(sets),
         tuple(found),
@@ -411,8 +421,7 @@ def print_tables(answer: Answer, console: Console) -> None:
         text += f"from {answer.extended:,} samples extended by rows in which one input at a time is drawn anew"
     else:
         text += f"from a polynomial chaos fitted to the {answer.samples:,} samples"
-    text += f"; {answer.failed:,} of the samples failed" if answer.failed else ""
-    console.print(text)
+    console.print("\n".join([text, *answer.failures]), markup=False)
     by_output = itertools.groupby(answer.drivers, key=lambda drivers: drivers.output)
     for _, several in by_output:
         winters = list(several)

@@ -158,14 +158,14 @@ def counted(block: Block, study: Study) -> int:
     return max(0, min(block.stop, study.samples) - block.start)
 
 
-def leading(ensemble: Ensemble) -> int:
-    """How many rows are there from the first one on without a gap."""
+def leading(ensemble: Ensemble, samples: int | None = None) -> int:
+    """How many rows are there from the first one on without a gap, of so many; by default of those laid out."""
     blocks = 0
     for block in ensemble.received():
         if block.index != blocks:
             break
         blocks += 1
-    return min(blocks * ensemble.block_size, ensemble.samples)
+    return min(blocks * ensemble.block_size, ensemble.samples if samples is None else samples)
 
 
 def execute(
@@ -268,7 +268,7 @@ def execute(
             while True:
                 stage = growth.after(there)
                 ensemble, blocks = prepare(study, storage, block_size=size, samples=stage)  # others may have written
-                if blocks:
+                if blocks and time.monotonic() <= deadline:
                     number = f"{len(blocks):,} block{'s' * (len(blocks) > 1)} of {ensemble.block_size:,} samples"
                     say(f"{number}, {f'{count} cores' if count else 'waiting for workers'} on {where}")
                 elif not targets:
@@ -278,18 +278,23 @@ def execute(
                 watch(progress)
                 cost = seconds * ensemble.block_size
                 job = _Job(study, ensemble, blocks, run, progress, watch, cost, bool(address), deadline)
-                if ray:
+                if job.late:
+                    pass  # what is there already is all that counts
+                elif ray:
                     job.share_out(ray)
                 else:
                     work = -(-ensemble.block_size // LANES) * LANES * len(blocks) * seconds
                     ray = job.on_this_machine(work, dashboard=say if dashboard else None, keep=stack)
                 if not targets:
                     break
-                late, there = job.late, min(stage, leading(ensemble))
+                late, reached = job.late, leading(ensemble, study.samples)  # blocks may go on beyond the stage
+                there = min(stage, reached)
                 progress.judgements = growth.judge(storage, there)
-                if growth.over or late:
+                if growth.over or (late and there == reached):
                     say(f"{growth}{'' if growth.over else f'; {hours:g} h are over'}")
                     break
+                if late:
+                    continue
                 pace = (time.monotonic() - since) / progress.done if progress.done else seconds / max(count, 1)
                 say(f"{growth}; {growth.outlook(pace)}")
                 _refuse_full(study, storage, done + progress.done, growth.after(there), size)

@@ -19,30 +19,32 @@ from study.drivers import Drivers
 from study.intervals import Array
 from study.ledgers import carbon_reduction
 from study.reaccounting import with_account
-from study.statistics import exceedance, mean, probability
+from study.statistics import exceedance, mean, probability, usable
 from study.summary import RETURN_PERIOD
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
+_POINTS = 201  # of a curve
 
 
 def carbon_reduction_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
     """How likely the carbon reduction, on average over the life, is to exceed any amount.
 
-    Once with electricity at the grid's factor, once with it counted as carbon-free. The band is the 95 % interval of a
-    binomial of as many independent rows, wider than that of the design.
+    Once with electricity at the grid's factor, once with it counted as carbon-free. The band is the 95 % interval at
+    each amount by itself.
     """
-    good = _good(dataset)
+    good = _good(dataset, axes)
     free = good["carbon_reduction"] + good["carbon_electricity"]
     grid = free - good["electricity"] * good["grid_emission_factor"]
     for reduction, label, colour, place, side in (
         (grid, "electricity at\nthe grid's factor", ORANGE, 0.4, "right"),
         (free, "electricity counted\nas carbon-free", BLUE, 0.85, "left"),
     ):
-        values = np.sort(reduction.mean("winter").values) / 1e3
-        exceedance = 1.0 - (np.arange(len(values)) + 0.5) / len(values)
-        half = 1.96 * np.sqrt(exceedance * (1.0 - exceedance) / len(values))
-        axes.plot(values, 100 * exceedance, color=colour)
-        axes.fill_between(values, 100 * (exceedance - half), 100 * (exceedance + half), color=colour, alpha=0.25, lw=0)
+        life = reduction.mean("winter") / 1e3
+        values = np.sort(life.values)
+        amounts = values[np.unique(np.linspace(0, len(values) - 1, _POINTS).round().astype(int))]
+        value, low, high = 100 * _ends(exceedance(life, np.nextafter(amounts, -np.inf)))
+        axes.plot(amounts, value, color=colour)
+        axes.fill_between(amounts, low, high, color=colour, alpha=0.25, lw=0)
         point = (float(np.quantile(values, place)), 100 * (1 - place))
         offset = (-12 if side == "right" else 8, 0)
         axes.annotate(label, point, xytext=offset, textcoords="offset points", color=colour, ha=side)
@@ -55,7 +57,7 @@ def carbon_reduction_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
 
 def unmet_heat_by_winter(dataset: xr.Dataset, axes: Axes) -> Axes:
     """Share of the heat demand that is not met, by winter of life: median and bands over the samples."""
-    unmet = 100 * (1 - _good(dataset)["heating_reliability"])
+    unmet = 100 * (1 - _good(dataset, axes)["heating_reliability"])
     winters = unmet["winter"].values
     for low, high, alpha in ((0.05, 0.95, 0.2), (0.25, 0.75, 0.35)):
         edges = unmet.quantile([low, high], dim="sample").values
@@ -123,7 +125,7 @@ def probability_of_frequency(dataset: xr.Dataset, axes: Axes, variable: str = "u
     of these curves over the samples, which is what is not known, a little wider for the few winters of each. The dashed
     line is their mean with its 95 % interval: both together, what to expect of a winter.
     """
-    good = _good(dataset)
+    good = _good(dataset, axes)
     values = good[variable].transpose("sample", "winter").values
     rarest = 100 / max(3 * values.shape[1], 75)
     levels = np.linspace(0.0, float(np.quantile(values, 1 - rarest / 100)) or 1.0, 201)
@@ -163,7 +165,7 @@ def reliability_by_winter(
     Points are all samples, with their 95 % interval. The bands are percentiles over the samples of each one's mean of
     about ten winters: what is not known, a little wider for the few winters.
     """
-    good = _good(dataset)
+    good = _good(dataset, axes)
     hours, winters = good["unmet_hours"].transpose("sample", "winter").values, good["winter"].values
     values = 100.0 * (hours > 0) if measure == "shortfall" else hours
     spells = np.array_split(np.arange(len(winters)), max(1, round(len(winters) / 10)))
@@ -194,7 +196,7 @@ def unmet_against_severity(dataset: xr.Dataset, axes: Axes, severity: str = "out
 
     The bands are percentiles of winters about as cold: what is not known, and the chance that is not the cold's.
     """
-    good = _good(dataset)
+    good = _good(dataset, axes)
     cold, hours = (good[name].transpose("sample", "winter").values.ravel() for name in (severity, "unmet_hours"))
     mildest, coldest = np.percentile(cold, [99.5, 0.5])
     borders = np.linspace(coldest, mildest, int(np.clip(len(cold) // 40, 1, 20)) + 1)
@@ -268,8 +270,14 @@ def temperature_along_well(dataset: xr.Dataset, axes: Axes) -> Axes:
     return axes
 
 
-def _good(dataset: xr.Dataset) -> xr.Dataset:
-    return dataset.set_coords("replicate").isel(sample=np.flatnonzero(dataset["status"].values == 0))
+def _good(dataset: xr.Dataset, axes: Axes) -> xr.Dataset:
+    """The samples that ended well; a note on the axes says how many did not, EnsembleError that they are too many."""
+    samples = usable(dataset)
+    good = samples.isel(sample=np.flatnonzero(~samples["failed"].values)).drop_vars("failed")
+    if failed := dataset.sizes["sample"] - good.sizes["sample"]:
+        words = f"{failed:,} of {dataset.sizes['sample']:,} samples failed"
+        axes.text(0.99, 0.01, words, transform=axes.transAxes, color=GREY, ha="right", va="bottom", fontsize="small")
+    return good
 
 
 def _bands(axes: Axes, x: Array, values: Sequence[Array] | Array, of: str) -> None:

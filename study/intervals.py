@@ -17,6 +17,8 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
+MOST_FAILED = 0.01
+"""Share of failed samples above which nothing is estimated."""
 FEWEST_ROWS = 10
 """Rows to a replicate; with fewer, a share of rows is too coarse for Student's t."""
 FEWEST_EVENTS = 25

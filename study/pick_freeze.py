@@ -104,7 +104,8 @@ class MixedStudy(Study):
 
 def inputs_of(study: Study) -> tuple[Column, ...]:
     """Return the inputs that can be drawn anew by themselves, correlated ones together, and chance."""
-    sets = _merged([{key} for key in study.drawn], (correlation.inputs for correlation in study.correlations))
+    pairs = (each.inputs for each in study.correlations if each.rank_correlation != 0.0)
+    sets = _merged([{key} for key in study.drawn], pairs)
     order = list(study.drawn)
     found = sorted((sorted(each, key=order.index) for each in sets), key=lambda keys: order.index(keys[0]))
     names = (" + ".join(map(variable_name, keys)) for keys in found)

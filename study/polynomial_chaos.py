@@ -6,9 +6,9 @@ regression (Efron et al. 2004, Ann. Stat. 32:407; `sklearn.linear_model.lars_pat
 squares on the first k of them gives the coefficients (hybrid LARS: Blatman and Sudret 2011, J. Comput. Phys. 230:2345),
 and replicates that were held out say how many to keep, and how well that does.
 
-OpenTURNS 1.27 has the same (`FunctionalChaosAlgorithm`), but validates on rows left out singly or drawn at random, to
-which the rest of their scrambled sequence is too close, keeps all rows in memory, and takes 240 MB. Here all is made
-from the moments of each replicate, in blocks of rows.
+OpenTURNS has the same method (`FunctionalChaosAlgorithm`), validated on rows left out singly or in random folds. Rows
+of one scrambled sequence are no independent draws, so whole replicates are held out here, and all is made from the
+moments of each replicate, in blocks of rows.
 """
 
 import itertools

@@ -11,7 +11,8 @@ Each input is keyed by its name: with the Sobol' design by its dimension in `SOB
 later ones for names of the user's own), with the others by a hash of its name. Adding, removing or reordering inputs
 changes no other. Inputs that came after that table was closed have one-dimensional sequences in an order of their own:
 they are padded to the Sobol' points (Owen 1998, ACM Trans. Model. Comput. Simul. 8:71). Dimensions further out have too
-many pairs that fill the square badly. Correlated inputs follow a Gaussian copula.
+many pairs that fill the square badly. Correlated inputs follow a Gaussian copula; a new one that is *correlated* with
+an old one may change that one.
 
 A second design, independent of the first and as good, has the names with `OTHER` before them: `study.pick_freeze` mixes
 the two.

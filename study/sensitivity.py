@@ -127,7 +127,7 @@ def saltelli(
                 remarks[i, k] = why
                 continue
             verdict, said = _verdict(estimates[..., k], a[of, k], b[of, k], m[of, k], pivot[k], confidence)
-            if np.isfinite(verdict[:, 1:]).all() and (sums[0, :, k] > 0).sum() < FEWEST_REPLICATES:
+            if np.isfinite(verdict[:, 1:]).any() and (sums[0, :, k] > 0).sum() < FEWEST_REPLICATES:
                 verdict[:, 1:] = np.nan
                 said = f"no interval: {len(starts)} replicates, and {FEWEST_REPLICATES} or more are asked for"
             for key, interval in zip(("first", "total"), verdict, strict=True):
@@ -151,13 +151,15 @@ def _verdict(estimates: Array, a: Array, b: Array, m: Array, pivot: float, confi
     changed, n = int((m != a).sum()), len(a)
     if changed >= FEWEST_CHANGES:
         return estimates.copy(), ""
-    # the largest share of rows that would change, by the exact binomial, as if each changed like all inputs
+    # the largest share of rows that would change, by the exact binomial, as if each changed by the whole range
     share = stats.beta.ppf(0.5 + confidence / 2, changed + 1, n - changed)
-    variance = (a**2).mean()
-    bound = 0.5 * share / variance * (np.ptp(a) ** 2 if events is not None else 2 * variance)
+    every = np.stack([a, b, m])
+    bound = 0.5 * share * np.ptp(every) ** 2 / every.var(axis=1).mean()
     value = estimates[:, 0]
-    out = np.stack([value, np.minimum(0.0, value), np.maximum(bound, value)], axis=1)
-    return out, f"changed in {changed} of {n} rows only: the interval is a bound"
+    known = value.max() < bound < 1.0  # to be below 1 says nothing
+    said = "the interval is a bound by the output's range" if known else "nothing bounds the index"
+    high = np.full(2, bound if known else np.nan)
+    return np.stack([value, np.minimum(0.0, value), high], axis=1), f"changed in {changed} of {n} rows only: {said}"
 
 
 def _saltelli(sums: Array) -> tuple[Array, Array]:

@@ -2,8 +2,8 @@
 
 Plain functions of `xarray.DataArray` with a dimension `sample`; others are kept unless they are named in `over`. Values
 are read block by block, so that arrays on disk, or dask's, may be larger than memory: `mean`, `probability`,
-`exceedance`, `ratio` and `variance_share` keep sums for each replicate (means and ratios read all twice or more);
-`quantile`, `return_level` and `conditional_value_at_risk` hold the one variable in memory.
+`exceedance`, `ratio`, `order_statistic` and `variance_share` keep sums for each replicate (means and ratios read all
+twice or more); `quantile`, `return_level` and `conditional_value_at_risk` hold the one variable in memory.
 
 Every estimate is an `xarray.Dataset` over the dimensions that are left, with
 
@@ -34,6 +34,7 @@ design
     ``sobol``, ``latin_hypercube`` or ``monte_carlo``.
 """
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, Unpack
@@ -47,6 +48,7 @@ from study.intervals import (
     CONFIDENCE,
     FEWEST_EVENTS,
     FEWEST_ROWS,
+    MOST_FAILED,
     Array,
     Estimate,
     Interval,
@@ -67,6 +69,7 @@ __all__ = [
     "estimate",
     "exceedance",
     "mean",
+    "order_statistic",
     "probability",
     "quantile",
     "ratio",
@@ -75,8 +78,6 @@ __all__ = [
     "variance_share",
 ]
 
-MOST_FAILED = 0.01
-"""Share of failed samples above which nothing is estimated."""
 _BLOCK = 2**22  # numbers read at once
 
 Limits = tuple[float | None, float | None]
@@ -146,6 +147,57 @@ def ratio(
     """Ratio of two means, nan where the denominator's is zero (`study.intervals.of_ratio`)."""
     samples = _Samples.of([numerator, denominator], replicate, **options)
     return samples.answer(lambda one: _of_means(one, lambda x, y: (x.mean(axis=1), y.mean(axis=1))))
+
+
+def order_statistic(
+    values: xr.DataArray,
+    rank: int,
+    winters: int,
+    replicate: Replicate = None,
+    *,
+    chance: str = "winter",
+    limits: Limits = (None, None),
+    **options: Unpack[Options],
+) -> xr.Dataset:
+    """What to expect of the `rank`-th lowest of so many winters of a sample, averaged over the samples.
+
+    Of each sample the mean of that order statistic over all choices of so many of its winters, which is without bias
+    whatever the distribution (Hoeffding 1948, Ann. Math. Stat. 19:293; for order statistics Hosking 1990, J. R. Stat.
+    Soc. B 52:105). A quantile of chance has no such estimate: with few winters to a sample every one is biased, and
+    averaging over the samples makes the interval narrow, but not the bias small.
+
+    Parameters
+    ----------
+    rank
+        1 for the lowest, `winters` for the highest.
+    winters
+        As many as a sample has at most; with more there is no value.
+    chance
+        The dimension of the winters.
+    limits
+        As of `mean`.
+    """
+    if not 1 <= rank <= winters:
+        raise ValueError(f"a rank of {winters} winters is 1 to {winters}, got {rank!r}")
+    options = {"over": ("sample", chance), **options}
+    samples = _Samples.of([values], replicate, **options)
+    if {*samples.over} != {chance}:
+        raise ValueError(f"winters of a sample are over 'sample' and {chance!r}, not {('sample', *samples.over)}")
+    count = values.sizes[chance]
+    choices = [math.comb(k - 1, rank - 1) * math.comb(count - k, winters - rank) for k in range(1, count + 1)]
+    weights = np.array([some / max(math.comb(count, winters), 1) for some in choices])
+
+    def found(one: "_Samples") -> Interval:
+        if count < winters:
+            none = np.full(one.cells, np.nan)
+            few = f"{count} winters to a sample are too few to tell of {winters}"
+            return Interval(none, none, none, np.full(one.cells, few))
+        return _of_means(
+            one,
+            lambda x: (np.einsum("rwc,w->rc", np.sort(x, axis=1), weights), np.ones((len(x), x.shape[2]))),
+        )
+
+    return samples.answer(found, limits)
 
 
 def variance_share(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,11 +28,26 @@ LARGEST_UNIT_OUT = 0.7
 ROUNDING = 1e-9
 """Share of a sum that may be missing where all of it is meant."""
 WINTERS_OF_LIFE = (1, 10, 20, 30)
+OF_WINTERS = 19
+"""Winters of a sample of which the lowest, the middle and the highest stand for chance: k/20 = 5, 50 and 95 %."""
+MOST_CHANCE = 0.03
+"""Share of the variance of the means of winters that may be chance without a remark."""
 
 HEAT_UNMET = "unmet heat"
 WORST_SHORTFALL = "largest shortfall of power"
 LONGEST_SHORTFALL = "longest shortfall"
+COLD_HOURS = "hours colder indoors than comfort and schedule ask"
 COLD_DEGREE_HOURS = "degree-hours below what comfort and schedule ask"
+
+OF_PLANT = (
+    ("outage_hours", "hours with any unit out", "h"),
+    ("inlet_limit_hours", "hours at the lowest inlet temperature allowed", "h"),
+    ("peak_heating_share", "peak and reserve heating over delivered heat", "%"),
+)
+OF_GROUND = (
+    ("thermal_interference", "ground colder because of the neighbouring wells", True),
+    ("coldest_well_penalty", "at the coldest well colder than at the mean", False),
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Winters:
         return self.dataset.sizes["winter"]
 
     def values(self, name: str) -> xr.DataArray:
-        return self.dataset[name].load()
+        return self.dataset[name].compute()  # `load` would keep it, and all others, in memory
 
     def good(self, data: xr.DataArray) -> Any:
         """What the samples that ended well gave, (sample, ...)."""
@@ -99,6 +114,24 @@ class Winters:
 
     def quantile(self, data: xr.DataArray, share: float) -> Estimate:
         return estimate(statistics.quantile(data, share, over=data.dims, **self._how))
+
+    def quantile_of_means(self, data: xr.DataArray, share: float) -> Estimate:
+        """Quantile over the samples of the means of their winters, and how much of their spread is chance."""
+        found = self.quantile(data.mean("winter"), share)
+        good = self.good(data).astype(float)
+        spread = good.mean(axis=1).var()
+        steps = np.diff(good - good.mean(axis=0), axis=1)  # as in `statistics.variance_share`
+        chance = 0.5 * (steps**2).mean() / self.count if self.count > 1 else spread
+        if not spread > 0.0 or chance <= MOST_CHANCE * spread:
+            return found
+        part = f"{100 * chance / spread:.0f} %" if chance < spread else "all"
+        remark = f"chance is {part} of their variance"
+        if self.count == 1:
+            remark = "how much of it is chance, one winter cannot tell"
+        return replace(found, remark="; ".join(filter(None, [found.remark, remark])))
+
+    def order_statistic(self, data: xr.DataArray, rank: int, limits: Limits) -> Estimate:
+        return estimate(statistics.order_statistic(data, rank, OF_WINTERS, limits=limits, **self._how))
 
     def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray) -> Estimate:
         return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self._how))
@@ -175,24 +208,31 @@ def _one_kind(winters: Winters, over: Over) -> Iterator[Line]:
         if within
         else "Samples (not known), means of their winters"
     )
-    for name, words, units in (
-        ("carbon_reduction", "carbon reduction per winter", "t CO2"),
-        ("unmet_hours", "hours short per winter", "h"),
-        ("heat_unmet", "unmet heat per winter", "MWh"),
-        ("worst_shortfall", WORST_SHORTFALL, "MW"),
-        ("heating_reliability", "delivered over demanded heat", "%"),
-        ("indoor_temperature_min", "lowest indoor temperature", "°C"),
+    for name, words, units, shown in (
+        ("carbon_reduction", "carbon reduction per winter", "t CO2", True),
+        ("unmet_hours", "hours short per winter", "h", True),
+        ("heat_unmet", "unmet heat per winter", "MWh", True),
+        ("worst_shortfall", WORST_SHORTFALL, "MW", True),
+        ("heating_reliability", "delivered over demanded heat", "%", True),
+        ("indoor_temperature_min", "lowest indoor temperature", "°C", True),
+        ("shortfalls", "number of shortfalls", "", False),
+        ("longest_shortfall", LONGEST_SHORTFALL, "h", False),
+        ("cold_hours", COLD_HOURS, "h", False),
+        ("cold_degree_hours", COLD_DEGREE_HOURS, "K h", False),
+        *((*each, False) for each in OF_PLANT),
     ):
         data = winters.values(name)
         section = f"{kind}: {words}"
-        yield Line(f"{name}_mean", section, "mean", units, winters.mean_of(name))
+        yield Line(f"{name}_mean", section, "mean", units, winters.mean_of(name), shown)
+        if within:
+            for rank, which in ((1, "lowest"), ((OF_WINTERS + 1) // 2, "middle"), (OF_WINTERS, "highest")):
+                found = winters.order_statistic(data, rank, winters.limits(name))
+                words = f"{which} of {OF_WINTERS} winters, expected"
+                yield Line(f"{name}_{which}_of_{OF_WINTERS}", section, words, units, found, shown)
+            continue
         for percent in (5, 50, 95):
-            if within:
-                each = data.quantile(percent / 100, "winter").drop_vars("quantile")
-                found = winters.mean(each, winters.limits(name))
-            else:
-                found = winters.quantile(data.mean("winter"), percent / 100)
-            yield Line(f"{name}_p{percent:02}", section, _quantile_words(percent), units, found)
+            found = winters.quantile_of_means(data, percent / 100)
+            yield Line(f"{name}_p{percent:02}", section, _quantile_words(percent), units, found, shown)
     events = [("short", "a shortfall", winters.values("unmet_hours") > 0)]
     if "claim" in winters.study:
         claim = float(winters.study["claim"]["carbon_reduction"].split()[0])
@@ -202,8 +242,41 @@ def _one_kind(winters: Winters, over: Over) -> Iterator[Line]:
         yield Line(f"p_{key}_mean", section, "mean share", "%", winters.chance(event))
         if not within:
             for percent in (5, 50, 95):
-                found = winters.quantile(event.mean("winter"), percent / 100)
+                found = winters.quantile_of_means(event, percent / 100)
                 yield Line(f"p_{key}_p{percent:02}", section, f"share, {_quantile_words(percent)}", "%", found)
+    if not within:
+        yield from _of_samples(winters)
+
+
+def _of_samples(winters: Winters) -> Iterator[Line]:
+    """What each sample has once: how often it is above the return level of all, its ground at the end, its plant."""
+    for name, words in (
+        ("unmet_hours", "hours short"),
+        ("heat_unmet", HEAT_UNMET),
+        ("worst_shortfall", WORST_SHORTFALL),
+        ("longest_shortfall", LONGEST_SHORTFALL),
+    ):
+        event = _above_return_level(winters, winters.values(name))
+        section = f"Winters above the {words} of one winter in {RETURN_PERIOD}, all samples"
+        for percent in (5, 50, 95):
+            key = f"{name}_return_{RETURN_PERIOD}_frequency_p{percent:02}"
+            found = winters.quantile_of_means(event, percent / 100)
+            yield Line(key, section, f"share, {_quantile_words(percent)}", "%", found, shown=False)
+    after = f"after winter {winters.count}"
+    for name, section, units in (
+        *((name, f"Ground {after}: {words}", "K") for name, words, _ in OF_GROUND),
+        ("largest_unit_out_share", "Installed capacity without the largest unit, over the design load", "%"),
+    ):
+        data = winters.values(name)
+        data = data.isel(winter=-1) if "winter" in data.dims else data
+        for percent in (5, 50, 95):
+            found = winters.quantile(data, percent / 100)
+            yield Line(f"{name}_p{percent:02}", section, _quantile_words(percent), units, found, shown=False)
+
+
+def _above_return_level(winters: Winters, data: xr.DataArray) -> xr.DataArray:
+    """Winters above the level that one winter in `RETURN_PERIOD` of all samples exceeds."""
+    return data > np.quantile(winters.good(data), 1.0 - 1.0 / RETURN_PERIOD)
 
 
 def _carbon(winters: Winters) -> Iterator[Line]:
@@ -261,7 +334,7 @@ def _reliability(winters: Winters) -> Iterator[Line]:
         ("shortfalls", "number of shortfalls", "", True),
         ("longest_shortfall", LONGEST_SHORTFALL, "h", False),
         ("worst_shortfall", WORST_SHORTFALL, "MW", False),
-        ("cold_hours", "hours colder indoors than comfort and schedule ask", "h", True),
+        ("cold_hours", COLD_HOURS, "h", True),
         ("cold_degree_hours", COLD_DEGREE_HOURS, "K h", True),
     ):
         yield Line(f"{name}_mean", section, words, units, winters.mean_of(name), shown)
@@ -323,7 +396,6 @@ def _not_known(winters: Winters) -> Iterator[Line]:
     """What differs between samples once each one's winters are averaged: the probability of frequency."""
     section = "Spread between samples (not known), means of their winters"
     hours, unmet = winters.values("unmet_hours"), winters.values("heat_unmet")
-    level = np.quantile(winters.good(unmet), 1.0 - 1.0 / RETURN_PERIOD)
     for key, words, units, data, shown in (
         ("short_winters", "winters with a shortfall", "%", hours > 0, True),
         ("unmet_hours_expected", "loss-of-load expectation", "h", hours, True),
@@ -332,12 +404,12 @@ def _not_known(winters: Winters) -> Iterator[Line]:
             f"heat_unmet_return_{RETURN_PERIOD}_frequency",
             f"winters above the unmet heat of one winter in {RETURN_PERIOD}",
             "%",
-            unmet > level,
+            _above_return_level(winters, unmet),
             False,
         ),
     ):
         for percent in (5, 50, 95):
-            found = winters.quantile(data.mean("winter"), percent / 100)
+            found = winters.quantile_of_means(data, percent / 100)
             yield Line(f"{key}_p{percent:02}", section, f"{words}, {_quantile_words(percent)}", units, found, shown)
     often = winters.chance((hours > 0).mean("winter") > 0.1)
     words = "samples with more than one winter in ten short of heat"
@@ -352,11 +424,7 @@ def _quantile_words(percent: int) -> str:
 
 def _plant(winters: Winters) -> Iterator[Line]:
     section = "Plant, per winter"
-    for name, words, units in (
-        ("outage_hours", "hours with any unit out", "h"),
-        ("inlet_limit_hours", "hours at the lowest inlet temperature allowed", "h"),
-        ("peak_heating_share", "peak and reserve heating over delivered heat", "%"),
-    ):
+    for name, words, units in OF_PLANT:
         yield Line(f"{name}_mean", section, words, units, winters.mean_of(name))
     section = "Installed capacity without the largest unit, wells ignored"
     left = winters.values("largest_unit_out_share")
@@ -408,10 +476,7 @@ def _by_winter(winters: Winters) -> Iterator[Line]:
 
 def _ground(winters: Winters) -> Iterator[Line]:
     section = f"Ground at the wells after winter {winters.count}, mean of the samples"
-    for name, words, shown in (
-        ("thermal_interference", "ground colder because of the neighbouring wells", True),
-        ("coldest_well_penalty", "at the coldest well colder than at the mean", False),
-    ):
+    for name, words, shown in OF_GROUND:
         yield Line(name, section, words, "K", winters.mean(winters.values(name).isel(winter=-1)), shown)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from study.config import Study
-from study.intervals import CONFIDENCE, Estimate, of_probability, of_ratio
+from study.intervals import CONFIDENCE, MOST_FAILED, Estimate, of_probability, of_ratio
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -266,10 +266,15 @@ class Tally:
         )
 
     def line(self) -> str:
-        """The tally in a line of words, of those of carbon reduction, its claim and shortfall that are watched."""
+        """The tally in a line of words, of those of carbon reduction, its claim and shortfall that are watched.
+
+        No estimate when a larger share of the rows failed than an estimate may leave out.
+        """
+        failed = sum(self.failed.values())
         if not self.rows:
-            failed = sum(self.failed.values())
             return f"none of {failed:,} samples ended well" if failed else "no sample is done yet"
+        if failed > MOST_FAILED * (done := failed + self.rows):
+            return f"{failed:,} of {done:,} samples failed, {100 * failed / done:.3g} %: too many for an estimate"
         parts = []
         if CLAIMED in self.watched:
             parts.append(f"carbon reduction {_words(self.mean(CLAIMED))} t CO2 a winter")

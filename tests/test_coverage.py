@@ -69,6 +69,14 @@ def tail_mean(p: float) -> float:
     return float(stats.norm.pdf(stats.norm.isf(p)) / p)
 
 
+def highest_of_four_above_zero() -> float:
+    """Mean of max(0, s + m), s standard normal and m the largest of four standard normals."""
+    x = np.linspace(-8.0, 8.0, 3201)
+    s, m = np.meshgrid(x, x)
+    density = stats.norm.pdf(s) * 4 * stats.norm.pdf(m) * stats.norm.cdf(m) ** 3
+    return float((np.maximum(0.0, s + m) * density).sum() * (x[1] - x[0]) ** 2)
+
+
 Estimator = Callable[..., xr.Dataset]
 CASES: dict[str, tuple[Estimator, float]] = {
     "mean, smooth": (lambda z, **how: statistics.mean(smooth(z), **how), np.exp(0.125) + 1),
@@ -119,6 +127,11 @@ CASES: dict[str, tuple[Estimator, float]] = {
     "ratio": (
         lambda z, **how: statistics.ratio(np.exp(uneven(z)), z.isel(input=1) ** 2, **how),
         np.exp(0.5),
+    ),
+    "lowest of 7 winters": (lambda z, **how: statistics.order_statistic(winters(z), 1, 7, **how), -1.3521783756),
+    "highest of 4 winters, mostly zero or so": (
+        lambda z, **how: statistics.order_statistic(np.maximum(0.0, winters(z)), 4, 4, **how),
+        highest_of_four_above_zero(),
     ),
     "variance share": (lambda z, **how: statistics.variance_share(winters(z), **how), 0.5),
 }

@@ -241,6 +241,25 @@ def test_failed_rows_are_never_dropped_in_silence(product: str, monkeypatch: pyt
         assert np.isfinite(index.total.value)
 
 
+def test_where_failed_rows_lie_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tail = {"distribution": "normal", "mean": "0.1 t/GJ", "standard_deviation": "0.06 t/GJ"}  # some are below zero
+    study = variant(
+        load_study(SMOKE), CERTAIN | {"samples": 256, "carbon.baseline_factor": tail, "carbon.network_loss": LOSS}
+    )
+    compute(study, tmp_path / "alone.zarr")
+    alone = what_drives(str(tmp_path / "alone.zarr"), ["carbon_reduction"], most_failed=0.1)
+    assert 3 <= alone.failed < 25
+    assert alone.failures[0].startswith(f"{alone.failed} of 256 samples failed")
+    assert "they lie where carbon.baseline_factor < " in alone.failures[0]
+    store = computed(study, tmp_path / "x.zarr", base=64)
+    assert run_command(monkeypatch, "sensitivity", store, "--most-failed", "0.2") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert alone.failures[0] in said
+    assert "of the rows that extend them: " in said
+
+
 def run_command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["hotland", *arguments])
     with pytest.raises(SystemExit) as end:

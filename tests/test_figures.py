@@ -1,7 +1,8 @@
 """Pictures of reliability: what is drawn against numbers worked out by hand, and ensembles at the edge."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import matplotlib
 
@@ -13,6 +14,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from study import figures
+from study.errors import EnsembleError
+from study.sampling import uniforms
 from study.statistics import mean, probability
 
 UNITS = {
@@ -99,17 +102,57 @@ def test_every_ensemble_can_be_drawn(draw: Callable[[xr.Dataset, Axes], Axes], h
 def test_failed_samples_and_the_order_of_dimensions_do_not_matter(
     draw: Callable[[xr.Dataset, Axes], Axes], axes: Axes
 ) -> None:
-    good = ensemble(some_hours())
+    good = ensemble(some_hours(256))
     spoilt = good.copy(deep=True)
-    spoilt["status"][::5] = 2
+    spoilt["status"][7::128] = 2
     for name in UNITS:
-        spoilt[name][::5] = np.nan
+        spoilt[name][7::128] = np.nan
     other = plt.figure().add_subplot()
-    draw(good.isel(sample=np.arange(64) % 5 != 0), axes)
+    draw(good.isel(sample=np.arange(256) % 128 != 7), axes)
     draw(spoilt.transpose("winter", "sample"), other)
-    for label, values in lines(axes).items():
-        np.testing.assert_array_equal(lines(other)[label], values, err_msg=label)
+    for one, another in zip(axes.get_lines(), other.get_lines(), strict=True):
+        np.testing.assert_array_equal(one.get_data(), another.get_data())
+    assert [text.get_text() for text in other.texts if "failed" in text.get_text()] == ["2 of 256 samples failed"]
+    assert not [text for text in axes.texts if "failed" in text.get_text()]
     plt.close(other.figure)
+
+
+@pytest.mark.parametrize("draw", [*DRAW.values(), figures.unmet_heat_by_winter, figures.carbon_reduction_exceedance])
+def test_an_ensemble_of_which_too_many_samples_failed_is_not_drawn(
+    draw: Callable[[xr.Dataset, Axes], Axes], axes: Axes
+) -> None:
+    spoilt = ensemble(some_hours())
+    spoilt["status"][7] = 2  # of 64, more than 1 %
+    with pytest.raises(EnsembleError, match="1 of 64 samples failed"):
+        draw(spoilt, axes)
+
+
+def accounts(samples: int) -> xr.Dataset:
+    """Amounts of two accounts, of Sobol' points, t CO2."""
+    case: Any = SimpleNamespace(seed=3, design="sobol", replicates=4)
+    amounts = 1e3 * np.tile(uniforms(case, ["winter_load"], np.arange(samples)), (1, 2))
+    return ensemble(np.zeros((samples, 2))).assign(
+        carbon_reduction=(("sample", "winter"), amounts),
+        carbon_electricity=(("sample", "winter"), np.full((samples, 2), 500.0)),
+        electricity=(("sample", "winter"), np.full((samples, 2), 500.0)),
+        grid_emission_factor=(("sample", "winter"), np.ones((samples, 2))),
+    )
+
+
+def test_the_band_of_the_carbon_reduction_is_that_of_the_estimator(axes: Axes) -> None:
+    dataset = accounts(1024).assign_attrs(study="{}")
+    figures.carbon_reduction_exceedance(dataset, axes)
+    grid, free = axes.get_lines()
+    np.testing.assert_allclose(np.diff(np.stack([grid.get_xdata(), free.get_xdata()]), axis=0), 0.5)
+    amounts, value = (np.asarray(x, float) for x in grid.get_data())
+    life = dataset["carbon_reduction"].mean("winter").values / 1e3
+    np.testing.assert_allclose(value, [100 * (life >= amount - 1e-12).mean() for amount in amounts])
+    band = bands(axes)[0]
+    for place in (20, 100, 180):
+        found = probability(xr.DataArray(life >= amounts[place] - 1e-12, dims="sample"), dataset["replicate"].values)
+        ends = band[np.isclose(band[:, 0], amounts[place]), 1]
+        assert (ends.min(), ends.max()) == pytest.approx((100 * found["low"].item(), 100 * found["high"].item()))
+        assert ends.max() - ends.min() < 196 * np.sqrt(value[place] / 100 * (1 - value[place] / 100) / 1024)
 
 
 def test_probability_of_frequency_by_hand(axes: Axes) -> None:

@@ -109,6 +109,8 @@ def test_correlated_inputs_are_drawn_anew_together() -> None:
     assert sorted(key for keys in columns.values() for key in keys) == sorted([*SHENYANG.drawn, CHANCE])
     free = {column.name for column in inputs_of(variant(SHENYANG, {"correlations": []}))}
     assert {"rock_conductivity", "geothermal_gradient"} < free
+    none = [{"inputs": ["rock.conductivity", "geothermal_gradient"], "rank_correlation": 0}]
+    assert inputs_of(variant(SHENYANG, {"correlations": none})) == inputs_of(variant(SHENYANG, {"correlations": []}))
     three = [
         {"inputs": ["geothermal_gradient", "surface_temperature"], "rank_correlation": 0.3},
         {"inputs": ["surface_temperature", "rock.conductivity"], "rank_correlation": 0.1},

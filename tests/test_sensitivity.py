@@ -257,11 +257,55 @@ def test_saltelli_asks_for_replicates_and_events() -> None:
 
 def test_an_input_that_changes_nothing_has_an_interval_with_width() -> None:
     for case in (both_high(), polynomial()):
-        found = sensitivity.saltelli(*matrices(case, 64, 1)).isel(input=-1)
-        assert found.total == 0
-        assert found.total_low == 0
-        assert 0 < found.total_high < 0.02
-        assert "changed in 0 of 1024 rows" in found.remark.item()
+        data = matrices(case, 64, 1)
+        found = sensitivity.saltelli(*data).isel(input=-1)
+        assert found.total == found.total_low == found.first_low == 0
+        every = np.stack([data[0], data[1], data[0]])
+        share = 1 - 0.025 ** (1 / 1024)  # (1 - p)^1024 = 0.025
+        bound = 0.5 * share * np.ptp(every) ** 2 / every.var(axis=1).mean()
+        assert found.total_high.item() == pytest.approx(bound, rel=1e-9)
+        assert found.first_high == found.total_high < 0.3
+        assert "changed in 0 of 1024 rows only: the interval is a bound" in found.remark.item()
+
+
+def shares() -> Case:
+    """Share of two winters that are short, 0, 1/2 or 1: both by x1, one of them by a little of x2 too."""
+    rare, width = 0.05, 0.012
+
+    def f(u: Array) -> Array:
+        return 0.5 * ((u[:, 0] < rare).astype(float) + (u[:, 0] < rare + width * (2 * u[:, 1] - 1)))
+
+    both = rare - width / 4  # rare - width, and the integral of (1 - t)/2 width dt over -1 < t < 0
+    variance = (2 * rare * (1 - rare) + 2 * (both - rare**2)) / 4
+    one, either = width**2 / 12, 2 * width / 6 / 4  # of E(f | x2); 2 width E p(1 - p) / 4, p uniform
+    return Case(f, [1 - either / variance, one / variance], [1 - one / variance, either / variance])
+
+
+def rare_jump(jump: float = 2.0, probability: float = 0.004) -> Case:
+    """An input, and another that seldom adds to it, and then much."""
+    one, other = 1 / 12, jump**2 * probability * (1 - probability)
+    each = [one / (one + other), other / (one + other)]
+    return Case(lambda u: u[:, 0] + jump * (u[:, 1] < probability), each, each)
+
+
+@pytest.mark.parametrize("case", [shares(), rare_jump()], ids=["0, 1/2 or 1", "rare jump"])
+def test_the_bound_of_an_input_that_changes_few_rows_holds(case: Case) -> None:
+    studies = [matrices(case, 64, seed) for seed in range(200)]
+    found = sensitivity.saltelli(*(xr.concat(each, "study") for each in zip(*studies, strict=True))).isel(input=1)
+    bounded = np.char.find(found.remark.values.astype(str), "the interval is a bound") >= 0
+    assert bounded.sum() > 150
+    for key, exact in (("first", case.first[1]), ("total", case.total[1])):
+        value, low, high = (found[f"{key}{end}"].values[bounded] for end in ("", "_low", "_high"))
+        assert (high > value).all()
+        assert_covers((low <= exact) & (exact <= high))
+
+
+def test_a_jump_that_the_range_does_not_bound_has_no_upper_end() -> None:
+    found = sensitivity.saltelli(*matrices(rare_jump(10.0, 0.002), 64, 1)).isel(input=1)
+    assert found.total > 0.1
+    assert found.total_low == 0
+    assert np.isnan([found.first_high, found.total_high]).all()
+    assert "nothing bounds the index" in found.remark.item()
 
 
 def test_saltelli_misuse() -> None:

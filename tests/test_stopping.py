@@ -333,6 +333,22 @@ def test_hours_that_are_spent_end_a_run_between_blocks(
     assert engine.Ensemble.open(Storage.at(tmp_path / "other.zarr")).samples == 128
 
 
+def test_hours_that_are_spent_leave_no_row_out_that_is_computed(
+    tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 3600.0 * bool(computed), perf_counter=lambda: 0.0)
+    monkeypatch.setattr(engine, "time", clock)
+    store, target = tmp_path / "store.zarr", "mean(carbon_reduction) +-0.001%"
+    (missed,), said = run(store, target, hours=0.5, block_size=640)
+    assert computed == list(range(640))  # one block, whose first 64 rows are the first stage
+    assert missed.samples == study.open_ensemble(store).sizes["sample"] == 640
+    assert "640 samples: " in said[-1]
+    assert "0.5 h are over" in said[-1]
+    (loose,), _ = run(tmp_path / "loose.zarr", "mean(carbon_reduction) +-0.2%", hours=0.5, block_size=640)
+    assert loose.met  # after hours, by a stage of which all rows were there
+    assert 64 < loose.samples < 640
+
+
 def test_killed_amid_a_stage_it_goes_on_to_the_same_bits(
     tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,9 @@
 import io
 import json
 import re
+import tracemalloc
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +16,7 @@ from scipy import stats
 
 from study.errors import EnsembleError
 from study.statistics import Estimate
-from study.summary import Line, print_table, summarise, to_json
+from study.summary import Line, Over, print_table, summarise, to_json
 
 # Eight samples of two winters in two replicates, all of the energies and emissions easy to add up.
 REDUCTION = np.array([[100, 80], [90, 90], [120, 100], [70, 130], [100, 100], [95, 85], [110, 90], [105, 115]], float)
@@ -337,13 +340,83 @@ def test_what_is_not_known_and_chance_each_alone() -> None:
     )
     both = values(ensemble())
     assert of_samples["unmet_hours_mean"] == of_winters["unmet_hours_mean"] == both["unmet_hours_mean"]
-    # mean hours of the samples: 0 0 0 0 0 2 6 8; 95 % quantiles of two winters: 0 3.8 0 11.4 0 8 0 0
+    # mean hours of the samples: 0 0 0 0 0 2 6 8
     assert of_samples["unmet_hours_p95"] == pytest.approx(7.3)
-    assert of_winters["unmet_hours_p95"] == pytest.approx((3.8 + 11.4 + 8) / 8)
+    assert np.isnan(of_winters["unmet_hours_highest_of_19"])  # of two winters
     assert of_samples["p_claim_mean"] == of_winters["p_claim_mean"] == 10 / 16
     assert of_samples["p_short_p95"] == pytest.approx(0.825)
     answer = json.loads(to_json(ensemble(), summarise(ensemble(), over="winters"), over="winters"))
     assert answer["over"] == "winters"
+
+
+def test_chance_is_told_by_the_lowest_the_middle_and_the_highest_of_19_winters() -> None:
+    rng = np.random.default_rng(1)
+    each, own = rng.integers(0, 9, (8, 21)).astype(float), 3.0 * np.arange(8)[:, None]
+    dataset = ensemble().isel(winter=[0] * 21).assign(unmet_hours=(("sample", "winter"), each + own))
+    found = {line.key: line.estimate for line in summarise(dataset, over="winters")}
+    choices = np.array([np.sort(np.delete(each + own, gone, axis=1)) for gone in combinations(range(21), 2)])
+    for rank, which in ((0, "lowest"), (9, "middle"), (18, "highest")):
+        estimate = found[f"unmet_hours_{which}_of_19"]
+        assert estimate.value == pytest.approx(choices[..., rank].mean(), rel=1e-12)
+        assert estimate.low < estimate.value < estimate.high
+    few = {line.key: line.estimate for line in summarise(dataset.isel(winter=slice(18)), over="winters")}
+    for which in ("lowest", "middle", "highest"):
+        assert np.isnan([few[f"unmet_hours_{which}_of_19"].value, few[f"unmet_hours_{which}_of_19"].low]).all()
+        assert few[f"unmet_hours_{which}_of_19"].remark == "18 winters to a sample are too few to tell of 19"
+    assert not np.isnan(few["unmet_hours_mean"].value)
+
+
+def test_a_spread_of_means_says_how_much_of_it_is_chance() -> None:
+    rng = np.random.default_rng(2)
+    samples, noise = rng.standard_normal((8, 1)), rng.standard_normal((8, 20))
+    for winters, scale, expected in ((20, 3.0, True), (20, 0.1, False), (2, 1.0, True)):
+        values = (samples + scale * noise)[:, :winters]
+        dataset = ensemble().isel(winter=[0] * winters).assign(carbon_reduction=(("sample", "winter"), values))
+        found = {line.key: line.estimate.remark for line in summarise(dataset, over="samples")}
+        steps = np.diff(values - values.mean(axis=0), axis=1)
+        share = 100 * (steps**2).mean() / 2 / winters / values.mean(axis=1).var()
+        assert (f"chance is {share:.0f} % of their variance" in found["carbon_reduction_p05"]) == expected
+        assert "chance" not in found["carbon_reduction_mean"]
+    one = {line.key: line.estimate.remark for line in summarise(dataset.isel(winter=[0]), over="samples")}
+    assert "one winter cannot tell" in one["carbon_reduction_p50"]
+
+
+@pytest.mark.parametrize("over", ["both", "samples", "winters"])
+def test_one_variable_after_the_other_is_in_memory(tmp_path: Path, over: Over) -> None:
+    rows = 4096
+    small = ensemble().isel(sample=np.arange(rows) % 8, winter=np.arange(30) % 2).drop_vars("reason")
+    small.assign_coords(sample=np.arange(rows)).to_netcdf(tmp_path / "all.nc", engine="h5netcdf")
+    reasons = xr.DataArray(np.full(rows, ""), dims="sample")
+    with xr.open_dataset(tmp_path / "all.nc", engine="h5netcdf") as dataset:
+        lazy = dataset.assign(reason=reasons)
+        summarise(lazy.isel(sample=slice(64)), over=over)  # what is loaded once and for all
+        tracemalloc.start()
+        summarise(lazy, over=over)
+        left, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        variable = lazy["unmet_hours"].nbytes
+        assert lazy.nbytes > 20 * variable
+        assert left < variable
+        assert most < {"both": 10, "samples": 7, "winters": 5}[over] * variable
+
+
+def test_either_kind_tells_of_plant_ground_and_return_levels() -> None:
+    of_samples = {line.key: line.estimate.value for line in summarise(ensemble(), over="samples")}
+    long = ensemble().isel(winter=np.arange(30) % 2)
+    of_winters = {line.key: line.estimate.value for line in summarise(long, over="winters")}
+    assert of_samples["outage_hours_p50"] == 120.0
+    assert of_winters["outage_hours_lowest_of_19"] == 100.0  # fifteen of thirty are 100 h, fifteen 140 h
+    assert of_winters["outage_hours_highest_of_19"] == 140.0
+    assert of_samples["cold_degree_hours_p95"] == pytest.approx(5 * 7.3)
+    assert of_winters["cold_degree_hours_mean"] == 10.0
+    # after the last winter, the same in all samples
+    assert of_samples["thermal_interference_p05"] == of_samples["thermal_interference_p95"] == 0.5
+    assert of_samples["largest_unit_out_share_p50"] == 0.75
+    # one winter of sixteen is above 21.6 MWh or 10.8 h, half of its sample's
+    for name in ("unmet_hours", "heat_unmet", "worst_shortfall", "longest_shortfall"):
+        assert of_samples[f"{name}_return_50_frequency_p50"] == 0.0
+        assert of_samples[f"{name}_return_50_frequency_p95"] == pytest.approx(0.325)
+    assert not [key for key in of_winters if "return" in key or "interference" in key]
 
 
 def refuse_constant(name: str) -> None:

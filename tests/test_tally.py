@@ -220,6 +220,15 @@ def test_all_failed() -> None:
     assert_same((found + good).mean("unmet_hours"), good.mean("unmet_hours"), 1.0)
 
 
+def test_the_line_estimates_nothing_when_more_than_1_percent_failed() -> None:
+    of, values = study(1024), made_up(1024, 3, 15, failing=0.0)
+    for failed, estimated in ((10, True), (11, False)):
+        values["status"][:failed] = 1
+        line = tally(of, np.arange(1024), values).line()
+        assert ("carbon reduction" in line) == estimated
+    assert line == "11 of 1,024 samples failed, 1.07 %: too many for an estimate"
+
+
 def test_one_sample_has_no_interval() -> None:
     of, values = study(), made_up(1, 3, 9, failing=0.0)
     found = tally(of, np.arange(1), values)
@@ -289,7 +298,7 @@ def test_small_and_quick() -> None:
 
 def test_the_line() -> None:
     of = study(1024)
-    found = tally(of, np.arange(1024), made_up(1024, 3, 15))
+    found = tally(of, np.arange(1024), made_up(1024, 3, 15, failing=0.0))
     carbon, claim, hours = found.line().split("; ")
     estimate = found.mean("carbon_reduction")
     half = (estimate.high - estimate.low) / 2
