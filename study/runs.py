@@ -116,6 +116,11 @@ class Run:
             raise EnsembleError(_refusal(storage, last + 1))
         return cls(storage, last + 1)
 
+    @property
+    def record(self) -> str:
+        """Name of the object in the store that tells of this run."""
+        return _name(self.number)
+
     def tell(self, *, at_once: bool = False, **what: Any) -> None:
         """Tell what the next sign of life is to say: how far it is, what was tried again."""
         self._told |= what
