@@ -66,7 +66,13 @@ class Winters:
         return self.dataset.sizes["winter"]
 
     def values(self, name: str) -> xr.DataArray:
-        return self.dataset[name].load()
+        values = self.dataset[name].load()
+        if not np.isfinite(self.good(values)).all():
+            raise EnsembleError(
+                f"{name} is not finite in samples whose status is ok: the ensemble is damaged; `hotland verify` tells "
+                "where"
+            )
+        return values
 
     def good(self, data: xr.DataArray) -> Any:
         """What the samples that ended well gave, (sample, ...)."""

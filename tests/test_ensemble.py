@@ -580,6 +580,28 @@ def test_a_damaged_store_is_refused_in_words(store: Path, name: str) -> None:
     assert str(caught.value).startswith(str(store))
 
 
+@pytest.mark.parametrize("chunk", ["carbon_reduction/c.1.0", "status/c.2", "rock_conductivity/c.0", "replicate/c.1"])
+def test_a_chunk_that_is_not_there_is_an_error_when_it_is_read(store: Path, chunk: str) -> None:
+    (store / chunk).unlink()
+    dataset = open_ensemble(store)
+    with pytest.raises(EnsembleError, match=f"{store}: the store is damaged: {chunk} is not there; `hotland verify`"):
+        dataset[chunk.partition("/")[0]].load()
+
+
+def test_a_block_that_is_not_received_may_lack_chunks(store: Path) -> None:
+    (store / RECEIPTS / "00000001.json").unlink()
+    for chunk in store.glob("*/c.1*"):
+        chunk.unlink()
+    assert_holds(store, [*range(8), *range(16, 20)])
+
+
+@pytest.mark.parametrize("name", ["sample/c.1", "winter/c.0"])
+def test_a_coordinate_that_is_not_there_is_an_error_at_once(store: Path, name: str) -> None:
+    (store / name).unlink()
+    with pytest.raises(EnsembleError, match="the store is damaged"):
+        open_ensemble(store)
+
+
 @pytest.mark.parametrize(
     "name",
     [name for name, (_, words) in DAMAGE.items() if words not in ("damaged", "there is no ensemble here")]
