@@ -23,7 +23,7 @@ from study.provenance import CODE, code_fingerprint
 from study.simulation import simulate
 from study.storage import Folder, Storage
 from study.variables import SAMPLE_VARIABLES, VARIABLES
-from tests.conftest import variant
+from tests.conftest import hotland, variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 BLOCK_SIZE = 8
@@ -586,6 +586,21 @@ def test_a_chunk_that_is_not_there_is_an_error_when_it_is_read(store: Path, chun
     dataset = open_ensemble(store)
     with pytest.raises(EnsembleError, match=f"{store}: the store is damaged: {chunk} is not there; `hotland verify`"):
         dataset[chunk.partition("/")[0]].load()
+
+
+def test_a_damaged_chunk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "store.zarr"
+    monkeypatch.setattr("study.storage._sync", lambda _path: None)
+    ensemble, blocks = laid_out(STUDY.with_overrides(samples=64), store, block_size=1)
+    commit(ensemble, *blocks)  # many chunks: some are still being read when one turns out to be damaged
+    chunk = store / "carbon_reduction" / "c.20.0"
+    chunk.write_bytes(chunk.read_bytes()[:10])
+    for said in ("the store is damaged: RuntimeError", "the store is damaged: carbon_reduction/c.20.0 is not there"):
+        answer = hotland("summary", store, "--most-failed", "1", folder=tmp_path)
+        assert answer.returncode == 2
+        assert answer.stderr.startswith(f"{store}: {said}")
+        assert answer.stderr.count("\n") == 1, answer.stderr
+        chunk.unlink(missing_ok=True)
 
 
 def test_a_block_that_is_not_received_may_lack_chunks(store: Path) -> None:
