@@ -92,6 +92,7 @@ def run(
     with _screen() as say:
         say.print(
             f"{_plan(study)}{' at most' if targets else ''}, {len(study.uncertain)} uncertain inputs, {study.design}"
+            f"{_traces(study)}"
         )
         _warn(study, say)
         with _running(storage, say) as watch:
