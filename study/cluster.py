@@ -71,6 +71,8 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
     ------
     ClusterError
         When there is no cluster, or one of another version.
+    RunError
+        One that is raised within, with where Ray's own logs are.
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
     os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", f"{SILENCE:.0f}")
@@ -109,14 +111,25 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         except Exception as error:  # Ray has no kind of error of its own for this
             said = " ".join(str(error).rpartition("Error: ")[2].split())[:400]  # of the cluster's own traceback the end
             raise ClusterError(f"--address {address}: no Ray cluster can be used there: {said}") from error
+    logs = _logs(ray)
     try:
         yield ray
-    except ClusterLostError:
-        raise  # Ray would wait for the head
+    except ClusterLostError as error:  # Ray is not stopped: it would wait for the head
+        raise ClusterLostError(f"{error}\n{logs}") from error
+    except RunError as error:
+        _stop(ray, None)  # with their folder the logs would be gone
+        raise type(error)(f"{error}\n{logs}") from error
     except BaseException:
         _stop(ray, folder)
         raise
     _stop(ray, folder)
+
+
+def _logs(ray: Any) -> str:
+    """Where Ray's own processes write, in words."""
+    with suppress(Exception):  # it has no public name
+        return f"Ray's logs: {ray._private.worker._global_node.get_logs_dir_path()}"
+    return "Ray's logs: on the cluster's nodes, usually in /tmp/ray/session_latest/logs"
 
 
 def _stop(ray: Any, folder: str | None) -> None:
