@@ -255,6 +255,8 @@ def execute(
         raise EnsembleError(f"{storage}: there is something else here, and no ensemble; give another --output")
     refuse_hopeless(study)
     storage.refuse_unwritable()
+    stage = growth.after(there)
+    _refuse_full(study, storage, done, stage, cells or block_size or stage)  # in one block: no less room will do
     to_go = f"{'at most ' if targets else ''}{study.samples - done:,} to go"
     say(f"{storage}: {f'{done:,} samples are there, {to_go}' if cells else 'new'}{f'; {growth}' if there else ''}")
     with start_ray(address) if address else nullcontext() as ray:
@@ -262,7 +264,7 @@ def execute(
         seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
         size = cells or block_size or _block_size(study, seconds, count or EXPECTED, staged=bool(targets))
-        _refuse_full(study, storage, done, growth.after(there), size)
+        _refuse_full(study, storage, done, stage, size)
         if warning := Plan.of(study, block_size=size).warning:
             say(f"warning: {warning}")
         where = f"the cluster at {address}" if ray else "this machine"

@@ -19,6 +19,7 @@ from study.config import Study, load_study, variable_name
 from study.engine import compute_block, execute, prepare
 from study.ensemble import FORMAT, RECEIPTS, ROOT, Block, Ensemble, digest, encode, open_ensemble, refuse_other_study
 from study.errors import EnsembleError, RunError, StorageError
+from study.plan import Plan
 from study.provenance import CODE, code_fingerprint
 from study.simulation import simulate
 from study.storage import Folder, Storage
@@ -639,6 +640,28 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises((EnsembleError, StorageError)):
             execute(STUDY, Storage.at(path))
     assert bytes_of(tmp_path) == before
+
+
+def test_a_disk_too_small_is_refused_before_a_sample_is_computed(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timing(_study: Study) -> float:
+        raise TimeoutError("samples are computed")
+
+    monkeypatch.setattr("study.engine.seconds_per_sample", timing)
+    needed = Plan.of(STUDY, block_size=20).store_size
+    monkeypatch.setattr(Folder, "free", lambda _self: needed - 1)
+    with pytest.raises(EnsembleError, match="GB are free there, and the samples to go take up to"):
+        execute(STUDY, Storage.at(tmp_path / "store.zarr"))
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(Folder, "free", lambda _self: needed)
+    with pytest.raises(TimeoutError, match="samples are computed"):
+        execute(STUDY, Storage.at(tmp_path / "store.zarr"))
+    longer = shutil.copytree(finished, tmp_path / "longer.zarr")
+    monkeypatch.setattr(Folder, "free", lambda _self: 1000)
+    with pytest.raises(EnsembleError, match="GB are free there"):
+        execute(LONGER, Storage.at(longer))
+    execute(STUDY, Storage.at(longer))  # nothing is left to do
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
