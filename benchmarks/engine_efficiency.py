@@ -18,7 +18,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
 from unittest.mock import patch
 
 from study.cluster import ONE_THREAD, start_ray
@@ -26,6 +25,7 @@ from study.config import Study
 from study.engine import Progress, _Job, compute_block
 from study.ensemble import Block, Ensemble
 from study.provenance import cores
+from study.runs import Run
 from study.storage import Storage
 from study.tally import Tally
 
@@ -139,22 +139,14 @@ def _joblib(stack: ExitStack, study: Study) -> Work:
     return lambda ensemble, blocks: parallel(delayed(_one)((study, ensemble, block)) for block in blocks)
 
 
-class _NoRun:
-    """A run that owns nothing: the stores here are nobody else's."""
-
-    taken_over = None
-
-    def tell(self, **what: Any) -> None:
-        """Tell nobody."""
-
-
 def _engine(stack: ExitStack, study: Study) -> Work:
     ray = stack.enter_context(start_ray(None))
 
     def work(ensemble: Ensemble, blocks: list[Block]) -> None:
         progress = Progress(ensemble.samples, Tally.empty(study), workers=cores())
-        job = _Job(study, ensemble, blocks, _NoRun(), progress, lambda _progress: None)  # type: ignore[arg-type]
-        job.share_out(ray)
+        run = Run.begin(ensemble.storage, {})
+        _Job(study, ensemble, blocks, run, progress, lambda _progress: None).share_out(ray)
+        run.end("finished", {})
 
     return work
 

@@ -162,7 +162,7 @@ class _Ray:
 class _NoRun:
     """A run that owns nothing, since there is no store."""
 
-    taken_over = None
+    taken_over, record = None, "none"
 
     def tell(self, **what: Any) -> None:
         """Tell nobody."""

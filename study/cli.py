@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -81,7 +81,7 @@ def run(
     """
     from study import engine
     from study.config import load_study
-    from study.ensemble import open_ensemble
+    from study.ensemble import open_ensemble, reading
     from study.stopping import missed
     from study.storage import Storage
 
@@ -92,6 +92,7 @@ def run(
     with _screen() as say:
         say.print(
             f"{_plan(study)}{' at most' if targets else ''}, {len(study.uncertain)} uncertain inputs, {study.design}"
+            f"{_traces(study)}"
         )
         _warn(study, say)
         with _running(storage, say) as watch:
@@ -109,8 +110,9 @@ def run(
                 judged=judgements.extend,
             )
     try:
-        _print_summary(open_ensemble(storage.address), as_json=False)
-    except EnsembleError as error:  # too many samples failed
+        with reading(storage):
+            _print_summary(open_ensemble(storage.address), as_json=False)
+    except EnsembleError as error:  # too many samples failed, or the store is damaged
         raise RunError(str(error)) from error
     if text := missed(judgements):
         raise RunError(text)
@@ -615,6 +617,24 @@ def _state(progress: "Progress") -> str:
     return "; ".join(part for part in parts if part)
 
 
+def _abandon_reads() -> None:
+    """End what Zarr still reads after an error: asyncio complains of it when the process ends."""
+    if "zarr" not in sys.modules:
+        return
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def end() -> None:
+        reads = asyncio.all_tasks() - {asyncio.current_task()}
+        for read in reads:
+            read.cancel()
+        await asyncio.wait(reads, timeout=1.0) if reads else None
+
+    with suppress(Exception):  # it is only about words
+        sync(end())
+
+
 def main() -> None:
     """Run the command, and turn what went wrong into one message and an exit status."""
     for descriptor in (0, 1, 2):
@@ -635,6 +655,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except HotlandError as error:
         click.echo(error, err=True)
+        _abandon_reads()
         if isinstance(error, ClusterLostError):
             sys.stdout.flush()
             os._exit(error.exit_status)  # Ray's own way out would wait for the head

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from study.errors import ClusterError, ClusterLostError, RunError
+from study.errors import ClusterError, ClusterLostError, NodeError, RunError, StorageError
 from study.provenance import code_fingerprint, cores, machine, packages
 from study.storage import Storage
 
@@ -70,6 +71,8 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
     ------
     ClusterError
         When there is no cluster, or one of another version.
+    RunError
+        One that is raised within, with where Ray's own logs are.
     """
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0")
     os.environ.setdefault("RAY_CLIENT_RECONNECT_GRACE_PERIOD", f"{SILENCE:.0f}")
@@ -108,14 +111,25 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         except Exception as error:  # Ray has no kind of error of its own for this
             said = " ".join(str(error).rpartition("Error: ")[2].split())[:400]  # of the cluster's own traceback the end
             raise ClusterError(f"--address {address}: no Ray cluster can be used there: {said}") from error
+    logs = _logs(ray)
     try:
         yield ray
-    except ClusterLostError:
-        raise  # Ray would wait for the head
+    except ClusterLostError as error:  # Ray is not stopped: it would wait for the head
+        raise ClusterLostError(f"{error}\n{logs}") from error
+    except RunError as error:
+        _stop(ray, None)  # with their folder the logs would be gone
+        raise type(error)(f"{error}\n{logs}") from error
     except BaseException:
         _stop(ray, folder)
         raise
     _stop(ray, folder)
+
+
+def _logs(ray: Any) -> str:
+    """Where Ray's own processes write, in words."""
+    with suppress(Exception):  # it has no public name
+        return f"Ray's logs: {ray._private.worker._global_node.get_logs_dir_path()}"
+    return "Ray's logs: on the cluster's nodes, usually in /tmp/ray/session_latest/logs"
 
 
 def _stop(ray: Any, folder: str | None) -> None:
@@ -172,24 +186,51 @@ def _probe(address: str) -> None:
             channel.close()
 
 
-def look(storage: Storage, sight: str | None) -> dict[str, Any]:
-    """What a node is, and whether it sees the store: run on each node before any sample is computed."""
-    seen, trouble = True, ""
-    if sight is not None:
-        try:
-            seen = storage.exists(sight)
-        except Exception as error:
-            seen, trouble = False, f": {error}"
-    return {**machine(), "code": code_fingerprint(), "packages": packages(), "seen": seen, "trouble": trouble}
+def refuse_stranger(storage: Storage, sight: str, code: str) -> None:
+    """Raise NodeError on a node whose rows would be others, or would not get into the store.
 
-
-def inspect_nodes(ray: Any, storage: Storage, sight: str | None) -> list[dict[str, Any]]:
-    """What each node of a cluster that takes tasks is.
+    Each task asks before it computes: nodes come and go while a run is on, an autoscaler's all after its begin.
 
     Parameters
     ----------
     sight
         Name of an object in the store that every node has to see.
+    code
+        The driver's `study.provenance.code_fingerprint`.
+
+    Raises
+    ------
+    OSError
+        When the store does not answer.
+    """
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    if code_fingerprint() != code:
+        raise NodeError(
+            f"node {machine()['host']} has another version of hotland's code ({packages()['hotland']}), whose rows "
+            "differ: install the same on all",
+            node,
+        )
+    _refuse_blind(storage, sight, node)
+
+
+@lru_cache  # once in a process; what is raised is not kept
+def _refuse_blind(storage: Storage, sight: str, node: str) -> None:
+    try:
+        seen, trouble = storage.exists(sight), ""
+    except StorageError as error:
+        seen, trouble = False, f": {error}"
+    if not seen:
+        raise NodeError(
+            f"node {machine()['host']} does not see the store {storage}{trouble}; give an --output that all nodes "
+            "share: an object store, or a shared folder",
+            node,
+        )
+
+
+def inspect_nodes(ray: Any, storage: Storage, sight: str) -> None:
+    """Have every node of a cluster that takes tasks `refuse_stranger`: before any sample is computed.
 
     Raises
     ------
@@ -198,33 +239,27 @@ def inspect_nodes(ray: Any, storage: Storage, sight: str | None) -> list[dict[st
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task = ray.remote(num_cpus=0, max_retries=2)(look)
+    task = ray.remote(num_cpus=0, max_retries=2)(refuse_stranger)
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
     asked = [
-        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(storage, sight)
+        task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(
+            storage, sight, code_fingerprint()
+        )
         for node in nodes
     ]
-    found = []
     for ref in asked:
         try:
-            found.append(ray.get(ref))
+            ray.get(ref)
         except ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, NodeError):
+                raise ClusterError(str(cause)) from error
+            if isinstance(cause, OSError):
+                raise ClusterError(f"a node of the cluster does not see the store: {cause}") from error
             last = str(error).strip().splitlines()[-1]
             raise ClusterError(f"a node of the cluster cannot run hotland: {last}") from error
         except ray.exceptions.RayError:
             continue  # it went away; others take its work
-    for node in found:
-        if node["code"] != code_fingerprint():
-            raise ClusterError(
-                f"node {node['host']} has another version of hotland's code ({node['packages']['hotland']}, here "
-                f"{packages()['hotland']}), whose rows differ: install the same on all"
-            )
-        if not node["seen"]:
-            raise ClusterError(
-                f"node {node['host']} does not see the store {storage}{node['trouble']}; give an --output that all "
-                "nodes share: an object store, or a shared folder"
-            )
-    return found
 
 
 class Pulse:

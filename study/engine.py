@@ -21,12 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import LANES
-from study.cluster import Pulse, inspect_nodes, knock, resolve, start_ray
+from study.cluster import Pulse, inspect_nodes, knock, refuse_stranger, resolve, start_ray
 from study.config import Study, variable_name
 from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
-from study.errors import ClusterLostError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
+from study.errors import (
+    ClusterError,
+    ClusterLostError,
+    ConfigError,
+    EnsembleError,
+    HotlandError,
+    NodeError,
+    RunError,
+    StorageError,
+)
 from study.plan import BLOCK_SECONDS, Plan, bytes_per_sample, choose_block_size, fitting, seconds_per_sample
-from study.provenance import cores, machine
+from study.provenance import code_fingerprint, cores, machine
 from study.runs import RUNS, Run, now
 from study.simulation import Results, refuse_hopeless, simulate
 from study.stopping import Growth, Judgement, missed
@@ -110,7 +119,7 @@ def compute_block(study: Study, ensemble: Ensemble, block: Block, attempt: int =
     results = simulate(study, block.rows)
     seconds = round(time.perf_counter() - start, 3)
     reasons = {block.start + row: reason for row, reason in results.reasons.items()}
-    about = {"machine": machine(), "seconds": seconds, "attempt": attempt, "written": now()}
+    about = {"machine": machine(), "code": code_fingerprint(), "seconds": seconds, "attempt": attempt, "written": now()}
     ensemble.commit(block, chunks_of(study, ensemble, block, results), reasons, about)
     tally = Tally.of(study, block.rows, results.values)
     return Done(block, tally, seconds, time.perf_counter() - start - seconds)
@@ -246,6 +255,8 @@ def execute(
         raise EnsembleError(f"{storage}: there is something else here, and no ensemble; give another --output")
     refuse_hopeless(study)
     storage.refuse_unwritable()
+    stage = growth.after(there)
+    _refuse_full(study, storage, done, stage, cells or block_size or stage)  # in one block: no less room will do
     to_go = f"{'at most ' if targets else ''}{study.samples - done:,} to go"
     say(f"{storage}: {f'{done:,} samples are there, {to_go}' if cells else 'new'}{f'; {growth}' if there else ''}")
     with start_ray(address) if address else nullcontext() as ray:
@@ -253,7 +264,7 @@ def execute(
         seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
         size = cells or block_size or _block_size(study, seconds, count or EXPECTED, staged=bool(targets))
-        _refuse_full(study, storage, done, growth.after(there), size)
+        _refuse_full(study, storage, done, stage, size)
         if warning := Plan.of(study, block_size=size).warning:
             say(f"warning: {warning}")
         where = f"the cluster at {address}" if ray else "this machine"
@@ -263,7 +274,7 @@ def execute(
         with _owning(storage, about, progress, take_over=take_over, say=say) as run, ExitStack() as stack:
             storage.sweep()
             if ray:
-                inspect_nodes(ray, storage, f"{RUNS}/{run.number:04d}.json")
+                inspect_nodes(ray, storage, run.record)
             since = time.monotonic()
             while True:
                 stage = growth.after(there)
@@ -277,7 +288,7 @@ def execute(
                 progress.total = progress.done + max(missing, growth.more)
                 watch(progress)
                 cost = seconds * ensemble.block_size
-                job = _Job(study, ensemble, blocks, run, progress, watch, cost, bool(address), deadline)
+                job = _Job(study, ensemble, blocks, run, progress, watch, cost, bool(address), deadline, say)
                 if job.late:
                     pass  # what is there already is all that counts
                 elif ray:
@@ -381,7 +392,9 @@ class _Job:
     seconds: float = 0.0  # that a block takes on one core of this machine
     cluster: bool = False
     deadline: float = math.inf  # of the monotonic clock, s
+    say: Callable[[str], None] = lambda _text: None
     _over: threading.Event = field(default_factory=threading.Event)
+    _strangers: dict[str, str] = field(default_factory=dict)  # nodes that must not compute, and why
 
     @property
     def late(self) -> bool:
@@ -480,7 +493,13 @@ class _Job:
 
     def _tasks(self, ray: Any) -> None:
         """Keep a bounded number of tasks in flight until all blocks are done."""
-        task = ray.remote(num_cpus=1, max_retries=0)(compute_block)
+        compute, sight, code = compute_block, self.run.record, code_fingerprint()
+
+        def guarded(study: Study, ensemble: Ensemble, block: Block, attempt: int) -> Done:
+            refuse_stranger(ensemble.storage, sight, code)
+            return compute(study, ensemble, block, attempt)
+
+        anywhere = task = ray.remote(num_cpus=1, max_retries=0)(guarded)
         shared = ray.put(self.study), ray.put(self.ensemble)
         waiting = list(reversed(self.blocks))
         attempts, nodes_lost = dict.fromkeys(waiting, 0), dict.fromkeys(waiting, 0)
@@ -489,7 +508,7 @@ class _Job:
         looked = longest = 0.0
         while (waiting or flying) and not self._over.is_set() and not self.late:
             if (present := time.monotonic()) - looked > _LOOKS:
-                looked, self.progress.workers = present, int(ray.cluster_resources().get("CPU", 0))
+                looked, self.progress.workers = present, self._cores(ray)
                 began = {ref: began.get(ref, present) for ref in list(flying)[: self.progress.workers]}
                 patience = max(SOON, LATE * longest) if longest else FIRST + LATE * self.seconds
                 for ref in [ref for ref, since in began.items() if present - since > patience]:
@@ -519,6 +538,12 @@ class _Job:
                     attempts[block] -= 1  # the node's fault, not the block's
                     nodes_lost[block] += 1
                     self._machine_fault(block, error, nodes_lost[block], MOST_NODES_LOST)
+                except NodeError as error:
+                    attempts[block] -= 1
+                    nodes_lost[block] += 1
+                    stranger: NodeError = getattr(error, "cause", error)
+                    task = anywhere.options(label_selector=self._without(ray, stranger))
+                    self._machine_fault(block, stranger, nodes_lost[block], MOST_NODES_LOST)
                 except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
                     self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
                 except (OSError, MemoryError) as error:
@@ -533,6 +558,28 @@ class _Job:
                     self._machine_fault(block, error, attempts[block], MOST_ATTEMPTS)
                 waiting.append(block)
             self.watch(self.progress)
+
+    def _cores(self, ray: Any) -> int:
+        """How many there are, without those that must not compute."""
+        count = ray.cluster_resources().get("CPU", 0)
+        if self._strangers:
+            strange = (node for node in ray.nodes() if node["Alive"] and node["NodeID"] in self._strangers)
+            count -= sum(node["Resources"].get("CPU", 0) for node in strange)
+        return int(count)
+
+    def _without(self, ray: Any, error: NodeError) -> dict[str, str]:
+        """Where tasks may go once a node turned out to be none to compute on: the run goes on without it.
+
+        A node that came later, by an old image for example, is no reason to end what the others can do. Where there is
+        no other it is one, as all to come are likely to be of its kind.
+        """
+        if error.node not in self._strangers:
+            self._strangers[error.node] = str(error)
+            others = (node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in self._strangers)
+            if not any(node["Resources"].get("CPU") for node in others):
+                raise ClusterError(f"{error}; there is no other node; {self._kept}")
+            self.say(f"warning: {error}; the run goes on without it")
+        return {"ray.io/node-id": f"!in({','.join(self._strangers)})"}
 
     def _refuse_taken_over(self) -> None:
         if self.run.taken_over:

@@ -24,7 +24,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
-from zarr.storage import MemoryStore
+from zarr.storage import MemoryStore, WrapperStore
 
 from study.config import NOT_OF_THE_ROWS, Study, flatten, variable_name, without_sources
 from study.errors import EnsembleError, HotlandError, RunError
@@ -35,6 +35,8 @@ from study.variables import SAMPLE_VARIABLES, TYPES, variable, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
+    from zarr.abc.store import ByteRequest, Store
+    from zarr.core.buffer import BufferPrototype
 
 FORMAT = 3
 ROOT = "zarr.json"
@@ -449,6 +451,37 @@ def refuse_other_study(storage: Storage, study: Study) -> None:
         )
 
 
+class Whole(WrapperStore["Store"]):
+    """What received rows are read from: a chunk that is not there is an error, where Zarr would read fill values.
+
+    That costs nothing: no object is asked for that is not read. The row numbers alone are read before it is known which
+    blocks are there, and are compared with what they have to be.
+    """
+
+    def __init__(self, store: "Store", storage: Storage) -> None:
+        super().__init__(store)
+        self.storage = storage
+
+    @classmethod
+    def of(cls, storage: Storage) -> "Whole":
+        """Reader of a store."""
+        return cls(storage.zarr(), storage)
+
+    def _with_store(self, store: "Store") -> "Whole":
+        return Whole(store, self.storage)
+
+    async def get(
+        self, key: str, prototype: "BufferPrototype", byte_range: "ByteRequest | None" = None
+    ) -> Buffer | None:
+        found = await super().get(key, prototype, byte_range)
+        if found is None and re.search(r"/c(\.[0-9]+)+$", key) and not key.startswith("sample/"):
+            raise EnsembleError(
+                f"{self.storage}: the store is damaged: {key} is not there; `hotland verify` tells of which block it "
+                "is, and once that block's receipt is removed `hotland run` computes it again"
+            )
+        return found
+
+
 def open_ensemble(store: str | Path) -> "xr.Dataset":
     """Open an ensemble: its received rows, lazily.
 
@@ -487,14 +520,17 @@ def open_rows(storage: Storage) -> "xr.Dataset":
     blocks = ensemble.received()  # first: what is received later may be seen, what is not yet there may not
     receipts = ensemble.receipts(blocks)
     with reading(storage):
-        dataset = xr.open_zarr(storage.zarr(), consolidated=True, chunks=None)
+        dataset = xr.open_zarr(Whole.of(storage), consolidated=True, chunks=None)
         reason = np.full(dataset.sizes["sample"], "", dtype=object)
         for receipt in receipts:
             for row, text in receipt["failed"].items():
                 if row < len(reason):
                     reason[row] = text
         dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
-        if sum(map(ensemble.counted, blocks)) < dataset.sizes["sample"]:
-            rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
-            dataset = dataset.isel(sample=rows[rows < ensemble.samples])
+        rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
+        rows = rows[rows < ensemble.samples]
+        if len(rows) < dataset.sizes["sample"]:
+            dataset = dataset.isel(sample=rows)
+        if not np.array_equal(dataset["sample"].values, rows):
+            raise ValueError("its row numbers are not what was written, or not there")
     return dataset

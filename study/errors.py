@@ -23,6 +23,14 @@ class ClusterError(HotlandError):
     """There is no such cluster."""
 
 
+class NodeError(ClusterError):
+    """A node of a cluster that must not compute; `node` is its number in Ray."""
+
+    def __init__(self, text: str, node: str = "") -> None:
+        super().__init__(text)
+        self.node = node
+
+
 class RunError(HotlandError):
     """The run failed, through no fault of the study; the text says where and why."""
 

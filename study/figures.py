@@ -77,7 +77,7 @@ def accounts(dataset: xr.Dataset, axes: Axes) -> Axes:
 
     Bars are 90 % of the samples, marks their means.
     """
-    good = _good(dataset)
+    good = _good(dataset, axes)
     study = Study.model_validate(json.loads(dataset.attrs["study"]))
     kinds = [("location", "grid's electricity", ORANGE, "o"), ("market", "all electricity certified", BLUE, "s")]
     if "electricity_covered" in good:

@@ -184,7 +184,8 @@ def describe(study: Study, pilot: Pilot, *, cores: int) -> list[str]:
         f"computing     about {time_in_words(work)} of core time, {time_in_words(at_once)} on this machine's cores "
         f"({cores}); timed here, on {LANES} rows",
         f"blocks        {plan.blocks:,} of {plan.block_size:,} samples, {time_in_words(a_block)} each",
-        f"store         up to {size_in_words(plan.store_size)} in {plan.objects:,} files",
+        f"store         up to {size_in_words(plan.store_size)} in {plan.objects:,} files"
+        + (f", of that traces {size_in_words(trace_size(study))} in {trace_objects(study):,}" if study.traces else ""),
         *([f"warning: {plan.warning}"] if plan.warning else []),
     ]
     whole = "all" if pilot.winters == study.winters else f"the first {pilot.winters:,} of {study.winters:,}"

@@ -16,6 +16,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,11 @@ class Run:
             raise EnsembleError(_refusal(storage, last + 1))
         return cls(storage, last + 1)
 
+    @property
+    def record(self) -> str:
+        """Name of the object in the store that tells of this run."""
+        return _name(self.number)
+
     def tell(self, *, at_once: bool = False, **what: Any) -> None:
         """Tell what the next sign of life is to say: how far it is, what was tried again."""
         self._told |= what
@@ -123,17 +129,27 @@ class Run:
             self._news.set()
 
     def end(self, state: str, about: Mapping[str, Any]) -> None:
-        """Give the store up, and leave a record; what cannot be written then is left out."""
+        """Give the store up, and leave a record; what cannot be written then is left out.
+
+        On a full disk the sign of life makes room for it, and the record is short.
+        """
         if self._over.is_set():
             return
         self._over.set()
         self._news.set()
         self._thread.join(BEAT)  # it may be waiting for a store that does not answer
-        try:
-            if _create(self.storage, _name(self.number, "-end"), {"ended": now(), "state": state, **about}):
+        record = {"ended": now(), "state": state, **about}
+        brief = {key: value for key, value in record.items() if key != "retries"}
+        with suppress(OSError, HotlandError):
+            try:
+                first = _create(self.storage, _name(self.number, "-end"), record)
+            except ConnectionError:
+                return  # it was tried for long
+            except OSError:
                 self.storage.delete(_name(self.number, "-alive"))
-        except (OSError, HotlandError):
-            pass
+                first = _create(self.storage, _name(self.number, "-end"), brief)
+            if first:
+                self.storage.delete(_name(self.number, "-alive"))
 
     def _live(self) -> None:
         beat = 0

@@ -83,7 +83,13 @@ class Winters:
         return self.dataset.sizes["winter"]
 
     def values(self, name: str) -> xr.DataArray:
-        return self.dataset[name].compute()  # `load` would keep it, and all others, in memory
+        values = self.dataset[name].compute()  # `load` would keep it, and all others, in memory
+        if not np.isfinite(self.good(values)).all():
+            raise EnsembleError(
+                f"{name} is not finite in samples whose status is ok: the ensemble is damaged; `hotland verify` tells "
+                "where"
+            )
+        return values
 
     def good(self, data: xr.DataArray) -> Any:
         """What the samples that ended well gave, (sample, ...)."""

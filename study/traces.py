@@ -216,7 +216,7 @@ def open_traces(store: str | Path) -> "xr.Dataset":
     """
     import xarray as xr
 
-    from study.ensemble import Ensemble, reading
+    from study.ensemble import Ensemble, Whole, reading
     from study.storage import Storage
 
     storage = Storage.at(store)
@@ -225,6 +225,6 @@ def open_traces(store: str | Path) -> "xr.Dataset":
     if not storage.exists(f"{PLACE}/zarr.json"):
         raise EnsembleError(f"{storage}: the store has no traces; its study asks for none")
     with reading(storage):
-        dataset = xr.open_zarr(storage.zarr(), group=PLACE, consolidated=False, chunks=None)
+        dataset = xr.open_zarr(Whole.of(storage), group=PLACE, consolidated=False, chunks=None)
         rows = dataset["sample"].to_numpy()
         return dataset.isel(sample=np.isin(rows // ensemble.block_size, blocks) & (rows < ensemble.samples))

@@ -3,8 +3,12 @@
 import errno
 import os
 import random
+import re
+import shutil
 import signal
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,7 @@ import study
 from study import RunError, engine, simulation
 from study.cluster import start_ray
 from study.ensemble import Block, Ensemble
-from study.runs import Run
+from study.runs import Run, runs
 from study.storage import Storage
 from study.tally import Tally
 from study.variables import NUMERICAL_FAULT
@@ -195,6 +199,35 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(
             assert work.progress.retries == []
             with pytest.raises(RunError, match=message):
                 work.on_this_machine(0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["short", "long" * 20])
+def test_out_of_memory_ends_after_some_attempts(
+    tmp_path: Path, small_study: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Ray itself would try for ever; here a node is said to be full of what any process takes."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        temporary = Path(place) / folder if folder != "short" else Path(place)
+        temporary.mkdir(exist_ok=True)
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        monkeypatch.setenv("RAY_memory_usage_threshold", "0.001")
+        monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+        answer = hotland("run", small_study, "--block-size", "4", folder=tmp_path, timeout=400.0)
+        assert answer.returncode == 1, answer.stderr
+        said = re.search(
+            rf"block \d+ failed {engine.MOST_ATTEMPTS} times, the last time by OutOfMemoryError: .*; what is done "
+            r"stays, the same command goes on from there\nRay's logs: (/\S+)\n",
+            answer.stderr,
+        )
+        assert said, answer.stderr
+        assert list(Path(said[1]).glob("raylet*"))
+        if folder != "short":
+            shutil.rmtree(Path(said[1]).parents[2])
+    (run,) = runs(Storage.at(tmp_path / "ensembles" / "smoke.zarr"))
+    assert run["state"] == "failed"
+    attempts = Counter(retry["block"] for retry in run["retries"])
+    assert max(attempts.values()) == engine.MOST_ATTEMPTS - 1
 
 
 def test_a_row_whose_numbers_raise_an_error_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:

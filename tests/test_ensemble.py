@@ -1,5 +1,6 @@
 """The store: what a reader sees of it, whatever has happened to it."""
 
+import ast
 import contextlib
 import json
 import shutil
@@ -18,11 +19,12 @@ from study.config import Study, load_study, variable_name
 from study.engine import compute_block, execute, prepare
 from study.ensemble import FORMAT, RECEIPTS, ROOT, Block, Ensemble, digest, encode, open_ensemble, refuse_other_study
 from study.errors import EnsembleError, RunError, StorageError
+from study.plan import Plan
 from study.provenance import CODE, code_fingerprint
 from study.simulation import simulate
 from study.storage import Folder, Storage
 from study.variables import SAMPLE_VARIABLES, VARIABLES
-from tests.conftest import variant
+from tests.conftest import hotland, variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 BLOCK_SIZE = 8
@@ -483,9 +485,45 @@ def test_the_code_has_one_fingerprint(monkeypatch: pytest.MonkeyPatch, tmp_path:
     code_fingerprint.cache_clear()
 
 
+NO_ROW_DEPENDS_ON = {
+    "csv_file": "what it reads stands in the resolved study, whose fingerprint tells",
+    "weather_file": "the record that is made of it stands in the resolved study",
+    "target": "when a run stops: which rows there are, not what they are",
+    "errors": "words for people",
+    "ensemble": "how rows are stored: the format has a version, and each chunk a checksum of its numbers",
+    "storage": "where bytes lie",
+    "verification": "reads rows, and the study of a store as the study's own code reads it",
+}
+"""What the code of a row imports beside, and why another version of it makes no other row."""
+
+
+def imported(module: str) -> set[str]:
+    """Modules of the package `study` that one of them imports, wherever in it, but not for types alone."""
+    tree = ast.parse((Path(provenance.__file__).parent / f"{module}.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "study":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("study."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("study.")}
+    return found
+
+
 def test_all_that_determines_a_row_is_there() -> None:
-    root = Path(provenance.__file__).parent.parent
-    assert all((root / part).exists() for part in CODE)
+    needed: set[str] = set()
+    ahead = {"simulation", "pick_freeze"}
+    while ahead:
+        needed |= ahead
+        ahead = {name for module in ahead - NO_ROW_DEPENDS_ON.keys() for name in imported(module)} - needed
+    modules = {Path(part).stem for part in CODE if part.startswith("study/")}
+    assert needed - NO_ROW_DEPENDS_ON.keys() == modules
+    assert NO_ROW_DEPENDS_ON.keys() <= needed
+    assert set(CODE) == {"kernels", *(f"study/{name}.py" for name in modules)}
 
 
 def edit(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
@@ -543,6 +581,43 @@ def test_a_damaged_store_is_refused_in_words(store: Path, name: str) -> None:
     assert str(caught.value).startswith(str(store))
 
 
+@pytest.mark.parametrize("chunk", ["carbon_reduction/c.1.0", "status/c.2", "rock_conductivity/c.0", "replicate/c.1"])
+def test_a_chunk_that_is_not_there_is_an_error_when_it_is_read(store: Path, chunk: str) -> None:
+    (store / chunk).unlink()
+    dataset = open_ensemble(store)
+    with pytest.raises(EnsembleError, match=f"{store}: the store is damaged: {chunk} is not there; `hotland verify`"):
+        dataset[chunk.partition("/")[0]].load()
+
+
+def test_a_damaged_chunk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "store.zarr"
+    monkeypatch.setattr("study.storage._sync", lambda _path: None)
+    ensemble, blocks = laid_out(STUDY.with_overrides(samples=64), store, block_size=1)
+    commit(ensemble, *blocks)  # many chunks: some are still being read when one turns out to be damaged
+    chunk = store / "carbon_reduction" / "c.20.0"
+    chunk.write_bytes(chunk.read_bytes()[:10])
+    for said in ("the store is damaged: RuntimeError", "the store is damaged: carbon_reduction/c.20.0 is not there"):
+        answer = hotland("summary", store, "--most-failed", "1", folder=tmp_path)
+        assert answer.returncode == 2
+        assert answer.stderr.startswith(f"{store}: {said}")
+        assert answer.stderr.count("\n") == 1, answer.stderr
+        chunk.unlink(missing_ok=True)
+
+
+def test_a_block_that_is_not_received_may_lack_chunks(store: Path) -> None:
+    (store / RECEIPTS / "00000001.json").unlink()
+    for chunk in store.glob("*/c.1*"):
+        chunk.unlink()
+    assert_holds(store, [*range(8), *range(16, 20)])
+
+
+@pytest.mark.parametrize("name", ["sample/c.1", "winter/c.0"])
+def test_a_coordinate_that_is_not_there_is_an_error_at_once(store: Path, name: str) -> None:
+    (store / name).unlink()
+    with pytest.raises(EnsembleError, match="the store is damaged"):
+        open_ensemble(store)
+
+
 @pytest.mark.parametrize(
     "name",
     [name for name, (_, words) in DAMAGE.items() if words not in ("damaged", "there is no ensemble here")]
@@ -565,6 +640,28 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises((EnsembleError, StorageError)):
             execute(STUDY, Storage.at(path))
     assert bytes_of(tmp_path) == before
+
+
+def test_a_disk_too_small_is_refused_before_a_sample_is_computed(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timing(_study: Study) -> float:
+        raise TimeoutError("samples are computed")
+
+    monkeypatch.setattr("study.engine.seconds_per_sample", timing)
+    needed = Plan.of(STUDY, block_size=20).store_size
+    monkeypatch.setattr(Folder, "free", lambda _self: needed - 1)
+    with pytest.raises(EnsembleError, match="GB are free there, and the samples to go take up to"):
+        execute(STUDY, Storage.at(tmp_path / "store.zarr"))
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(Folder, "free", lambda _self: needed)
+    with pytest.raises(TimeoutError, match="samples are computed"):
+        execute(STUDY, Storage.at(tmp_path / "store.zarr"))
+    longer = shutil.copytree(finished, tmp_path / "longer.zarr")
+    monkeypatch.setattr(Folder, "free", lambda _self: 1000)
+    with pytest.raises(EnsembleError, match="GB are free there"):
+        execute(LONGER, Storage.at(longer))
+    execute(STUDY, Storage.at(longer))  # nothing is left to do
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

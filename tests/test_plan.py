@@ -14,6 +14,7 @@ from study.cli import main
 from study.config import Study, load_study
 from study.engine import execute
 from study.ensemble import Ensemble
+from study.errors import EnsembleError
 from study.plan import (
     BLOCK_SECONDS,
     BLOCKS_PER_CORE,
@@ -186,6 +187,30 @@ def test_the_plan_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "PILOT_SECONDS", 0.0)
     text = "\n".join(describe(study, Pilot.of(study), cores=2))
     assert "the first 1 of 2 winters" in text
+
+
+def test_plan_and_run_say_what_traces_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    study = traced(100)
+    pilot = Pilot(64, 64, 2, 0.1, ())
+    (line,) = (line for line in describe(study, pilot, cores=2) if line.startswith("store"))
+    days = study.season.days
+    size = 3 * 2 * days * 2 * 4 + (3 * 8 + 2 * 2 + days * 4)  # two variables of three samples; coordinates
+    assert line.endswith(f", of that traces {size / 1e3:.3g} kB in {1 + 2 * (1 + 3) + 3 * 2}")
+    assert "traces" not in "\n".join(describe(CASE, pilot, cores=2))
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise EnsembleError("not now")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("study.engine.execute", refuse)
+    for section, said in (("", ""), ("\ntraces: {samples: 5, interval: daily}\n", ", daily traces of 5 samples")):
+        Path("study.yaml").write_text(SMOKE.read_text() + section)
+        monkeypatch.setattr("sys.argv", ["hotland", "run", "study.yaml"])
+        with pytest.raises(SystemExit):
+            main()
+        assert capfd.readouterr().err.splitlines()[0].endswith(f"uncertain inputs, sobol{said}")
 
 
 def test_the_plan_of_a_study_with_failures_says_so() -> None:

@@ -1,5 +1,6 @@
 """One run at a time owns a store; one that died is taken over, whatever its records say."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -230,6 +231,27 @@ def test_taking_over_asks_nobody_and_the_old_owner_notices(storage: Storage) -> 
     new.end("finished", {})
     assert new.taken_over is None
     assert [record["state"] for record in runs(storage)] == ["lost", "finished"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_on_a_full_disk_the_sign_of_life_makes_room_for_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage.at(tmp_path / "store.zarr")
+    run = Run.begin(storage, {})
+    wait_until(lambda: storage.exists("runs/0001-alive.json"))
+    create = Folder.create
+
+    def on_a_full_disk(self: Folder, name: str, data: bytes) -> None:
+        if len(data) > 4096 or (tmp_path / "store.zarr" / "runs" / "0001-alive.json").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        create(self, name, data)
+
+    monkeypatch.setattr(Folder, "create", on_a_full_disk)
+    run.end("failed", {"reason": "No space left on device", "retries": [{"fault": "x" * 300}] * 100})
+    (record,) = runs(storage)
+    assert (record["state"], record["reason"]) == ("failed", "No space left on device")
+    assert storage.names("runs") == ["0001-end.json", "0001.json"]
 
 
 @pytest.mark.usefixtures("quick")

@@ -314,6 +314,16 @@ def test_no_sample_that_ended_well_is_an_error(status: np.ndarray) -> None:
         summarise(ensemble().isel(sample=[]))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_sample_that_ended_well_has_finite_numbers(wrong: float) -> None:
+    reduction = REDUCTION.copy()
+    reduction[3, 1] = wrong
+    with pytest.raises(EnsembleError, match="carbon_reduction is not finite in samples whose status is ok"):
+        summarise(ensemble(carbon_reduction=reduction))
+    status = np.where(np.arange(8) == 3, 2, 0)
+    summarise(ensemble(carbon_reduction=reduction, status=status), most_failed=0.5)
+
+
 def test_more_failed_samples_than_allowed_are_refused_and_fewer_bound_the_answer() -> None:
     dataset = ensemble().isel(sample=np.arange(160) % 8).assign_coords(sample=np.arange(160))
     dataset["replicate"] = "sample", np.arange(160) % 16
