@@ -31,6 +31,7 @@ CODE = (
             "reading",
             "sampling",
             "series",
+            "shallow_field",
             "simulation",
             "solar",
             "traces",
