@@ -72,9 +72,9 @@ class EnergyUse(NamedTuple):
     energy: Array
     emissions: Array
 
-    def plus(self, energy: Array, emissions: Array) -> "EnergyUse":
+    def plus(self, other: "EnergyUse") -> "EnergyUse":
         """The same site with another use beside it."""
-        return EnergyUse(self.energy + energy, self.emissions + emissions)
+        return EnergyUse(self.energy + other.energy, self.emissions + other.emissions)
 
     @property
     def emissions_per_energy(self) -> Array:

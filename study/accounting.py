@@ -62,9 +62,8 @@ def account(study: Study, inputs: Inputs, flows: Mapping[str, Array]) -> dict[st
     covered = flows["electricity_covered"] if carbon.electricity_account == "hourly" else 0.0
     fuels = {section: flows[f"fuel_{section}"] for section in HEATERS if getattr(study, section).burns}
     nothing = np.zeros_like(delivered)
-    baseline, replaced = _baseline(study, inputs, delivered, grid)
     made = CarbonAccount(
-        baseline=baseline,
+        baseline=_replaced(study, inputs, delivered, grid).emissions,
         electricity=electricity_emissions(used, covered, inputs["carbon.green_power_share"], sold),
         peak_fuel=sum((fuel * inputs[f"{name}.emission_factor"] for name, fuel in fuels.items()), start=nothing),
         refrigerant=nothing + refrigerant(inputs),
@@ -84,28 +83,29 @@ def account(study: Study, inputs: Inputs, flows: Mapping[str, Array]) -> dict[st
         bought = electricity_emissions(used, covered, inputs["carbon.green_power_share"], factor)
         fuel = sum(fuels.values(), start=nothing) * (GJ_PER_MWH / GJ_PER_TCE)
         park = _park(inputs, factor)
-        before = park.plus(replaced, made.baseline)
-        after = park.plus(used * inputs["park.electricity_equivalent"] + fuel, bought + made.peak_fuel)
+        before = park.plus(_replaced(study, inputs, delivered, factor))
+        heating = EnergyUse(used * inputs["park.electricity_equivalent"] + fuel, bought + made.peak_fuel)
+        after = park.plus(heating)
         found["park_emissions_per_energy_before"] = before.emissions_per_energy
         found["park_emissions_per_energy"] = after.emissions_per_energy
     return found
 
 
-def _baseline(study: Study, inputs: Inputs, delivered: Array, grid: Array) -> tuple[Array, Array]:
-    """What the replaced supply would have emitted, t CO2, and used of energy, tce, (winter, row)."""
+def _replaced(study: Study, inputs: Inputs, delivered: Array, factor: Array) -> EnergyUse:
+    """What the replaced supply would have used and emitted, (winter, row), with that factor of electricity, t/MWh."""
     heat = replaced_heat(delivered, inputs["carbon.network_loss"])
     if study.carbon.supply in BURNING:
         fuel = heat * GJ_PER_MWH / inputs["carbon.baseline_efficiency"]
-        return fuel * inputs["carbon.baseline_fuel_factor"], fuel / GJ_PER_TCE
+        return EnergyUse(fuel / GJ_PER_TCE, fuel * inputs["carbon.baseline_fuel_factor"])
     if study.carbon.supply in ELECTRIC_BASELINES:
         boiler = study.carbon.baseline_efficiency is not None
         electricity = heat / inputs["carbon.baseline_efficiency" if boiler else "carbon.baseline_cop"]
-        equivalent = inputs.get("park.electricity_equivalent", np.zeros_like(grid))
-        return electricity * grid, electricity * equivalent
-    factor = inputs["carbon.baseline_factor"]
+        equivalent = inputs.get("park.electricity_equivalent", np.zeros_like(factor))  # of no account without a park
+        return EnergyUse(electricity * equivalent, electricity * factor)
+    of_heat = inputs["carbon.baseline_factor"]
     if "carbon.baseline_decline" in inputs:
-        factor = by_winter(factor, inputs["carbon.baseline_decline"], study.winters)
-    return heat * GJ_PER_MWH * factor, heat * GJ_PER_MWH * TCE_PER_GJ_HEAT
+        of_heat = by_winter(of_heat, inputs["carbon.baseline_decline"], study.winters)
+    return EnergyUse(heat * GJ_PER_MWH * TCE_PER_GJ_HEAT, heat * GJ_PER_MWH * of_heat)
 
 
 def _park(inputs: Inputs, factor: Array) -> EnergyUse:

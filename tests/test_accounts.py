@@ -100,6 +100,12 @@ def test_a_parks_own_factor_counts_for_its_heating_too() -> None:
     after = (2600 * 0.8325 + 3300 + 3000 * 0.8325) / (10000 + 900)
     assert found["park_emissions_per_energy"][0] == pytest.approx(after, rel=1e-12)
     assert found["carbon_electricity"][0] == pytest.approx(3000 * 0.5122, rel=1e-12)
+    keys = {"baseline": "electric_boiler", "baseline_factor": None, "baseline_efficiency": 0.9, "network_loss": 0}
+    resolved = with_carbon(**keys).resolved()
+    found = of(Study.model_validate({**resolved, "park": PARK | {"electricity_factor": "0.8325 t/MWh"}}))
+    before = (2600 * 0.8325 + 3300 + 10000 * 0.8325) / (10000 + 3000)
+    assert found["park_emissions_per_energy_before"][0] == pytest.approx(before, rel=1e-12)
+    assert found["carbon_baseline"][0] == pytest.approx(10000 * 0.5122, rel=1e-12)
 
 
 POWER = {
