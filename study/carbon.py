@@ -168,13 +168,13 @@ class Carbon(Section):
     @property
     def words(self) -> str:
         """The account, in words."""
-        green = " with certificates" if self.certified else ""
+        share = self.green_power_share
+        certified = "a sampled share" if share.uncertain else f"{100 * share.value:g} %" if share.value else "none"
         electricity = {
-            None: f"the grid's electricity{green}",
             "location": "electricity location-based",
-            "market": f"electricity market-based{green}",
+            "market": f"electricity market-based, {certified} of it with certificates",
             "hourly": "electricity matched hour by hour with own power",
-        }[self.electricity_account]
+        }[self.electricity_account or ("market" if self.certified else "location")]
         return f"instead of {baseline_in_words(self.supply)}; {electricity}"
 
 

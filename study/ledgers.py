@@ -19,6 +19,7 @@ from study.sampling import sample_inputs
 from study.shallow import Boreholes, Load, ShallowPlant, shallow_plant
 from study.statistics import MOST_FAILED, Estimate, usable
 from study.summary import Line, Winters
+from study.variables import FUELS
 from study.wells import Inputs, Stretches
 
 Array = NDArray[np.float64]
@@ -106,6 +107,9 @@ def _company(study: Study, winters: Winters) -> Iterator[Line]:
         ended = target.year - claim.first_winter
         section = f"The company's ledger: {target.reduction / 1e6:g} Mt less in {target.year}"
         if not 1 <= ended <= winters.count:
+            why = f"the study's winters end in {claim.first_winter + 1} to {claim.first_winter + winters.count}"
+            none = Estimate(np.nan, remark=why)
+            yield Line(f"ledger_{target.year}_cumulated", section, "carbon reduction until then", "t CO2", none)
             continue
         cumulated = carbon.isel(winter=slice(ended)).sum("winter")
         words = f"carbon reduction of the {ended} winters until {target.year}"
@@ -198,13 +202,19 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
     """
     dataset = winters.dataset.isel(sample=slice(_SHALLOW_ROWS))
     some = Winters(dataset, winters.study, winters.most_failed)
-    other = with_account(study, baseline="ground_source_heat_pump")
+    other = study
+    if study.carbon.supply != "ground_source_heat_pump":
+        other = with_account(study, baseline="ground_source_heat_pump")
     if other.shallow_field is None:
         other = Study.model_validate({**other.resolved(), "shallow_field": {}})
+    section = f"Beside shallow boreholes for the same heat{_of_some(winters, dataset)}"
     inputs = sample_inputs(other, dataset["sample"].values)
     of_pumps = (some.values("heat_delivered") - some.values("heat_backup")).mean("winter")
     plant = _shallow_plant(other, inputs, of_pumps.values)
-    if plant is None:
+    without = np.array([problem is not None for problem in plant.problem])
+    if without.any():
+        words = f"samples without such a plant: {next(filter(None, plant.problem))}"
+        yield Line("shallow_none", section, words, "%", some.chance(xr.zeros_like(dataset["status"]) + without > 0))
         return
 
     def told(values: Array) -> xr.DataArray:
@@ -212,16 +222,18 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
 
     heat = some.values("heat_delivered") - some.values("heat_backup")
     electricity = some.values("electricity") - some.values("electricity_backup")
+    every, bought = some.values("heat_delivered"), some.values("electricity") + _fuel(dataset)
     coldest = some.values("inlet_temperature_min")
-    section = f"Beside shallow boreholes for the same heat{_of_some(winters, dataset)}"
+    words = "heat over electricity, with peak and reserve heating"
+    yield Line("deep_cop_whole", section, f"deep wells: {words}", "", some.ratio(every, bought))
     pairs = (
-        ("cop", "heat over electricity, pumps included", "", some.ratio(heat, electricity), plant.cop),
+        ("cop", "heat pumps' heat over electricity, with pumps", "", some.ratio(heat, electricity), plant.cop),
         ("electricity", "electricity of a winter", "MWh", some.mean(electricity), plant.electricity),
         ("coldest_first", "coldest water, first winter", "°C", some.mean(coldest.isel(winter=0)), plant.coldest_first),
         ("coldest_last", "coldest water, last winter", "°C", some.mean(coldest.isel(winter=-1)), plant.coldest_last),
     )
     for key, words, units, deep, shallow in pairs:
-        into, mean = (" (into the wells)", " (mean of both ways)") if units == "°C" else ("", "")
+        into, mean = (" (inlet)", " (mean of flow and return)") if units == "°C" else ("", "")
         yield Line(f"deep_{key}", section, f"deep wells: {words}{into}", units, deep)
         yield Line(f"shallow_{key}", section, f"shallow: {words}{mean}", units, some.level(told(shallow)))
     for key, words, units, values in (
@@ -240,8 +252,13 @@ def _of_some(winters: Winters, dataset: xr.Dataset) -> str:
     return f" ({some:,} of the samples)" if some < every else ""
 
 
-def _shallow_plant(study: Study, inputs: Inputs, heat: Array) -> ShallowPlant | None:
-    """Boreholes for so much heat of the heat pumps, MWh a winter, (row,); None where there is none for some row."""
+def _fuel(dataset: xr.Dataset) -> xr.DataArray | float:
+    """Fuel of peak and reserve heating, MWh."""
+    return sum(dataset[name].compute() for name in FUELS if name in dataset)
+
+
+def _shallow_plant(study: Study, inputs: Inputs, heat: Array) -> ShallowPlant:
+    """Boreholes for so much heat of the heat pumps, MWh a winter, (row,)."""
     of = {key.partition(".")[2]: value for key, value in inputs.items() if key.startswith("shallow_field.")}
     rock = {name: values[0] for name, values in Stretches.of_rock(inputs).values.items()}  # of the uppermost layer
     load = Load(
@@ -260,8 +277,7 @@ def _shallow_plant(study: Study, inputs: Inputs, heat: Array) -> ShallowPlant | 
         geothermal_gradient=rock["geothermal_gradient"] * 1e-3,
         **{name: of[name] for name in ("depth", "spacing", "diameter", "resistance", "lowest_fluid_temperature")},
     )
-    plant = shallow_plant(load, boreholes)
-    return None if any(problem is not None for problem in plant.problem) else plant
+    return shallow_plant(load, boreholes)
 
 
 def _everyday(winters: Winters) -> Iterator[Line]:
@@ -312,10 +328,11 @@ def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> l
         other = with_account(study, baseline=baseline, electricity=electricity)
         data = carbon_reduction(samples, other)
         words = baseline_in_words(baseline)
-        key, section = f"{baseline}_{electricity}", f"Carbon reduction per winter, mean; electricity {electricity}"
+        how = f"built-in figures, {other.carbon.words.partition('; ')[2]}"
+        key, section = f"{baseline}_{electricity}", f"Carbon reduction per winter, mean; {how}"
         lines.append(Line(f"carbon_reduction_{key}", section, f"instead of {words}", "t CO2", winters.mean(data)))
         if claim is not None:
-            section = f"Probability of {claim:,.0f} t CO2 or more on average over the life; electricity {electricity}"
+            section = f"Probability of {claim:,.0f} t CO2 or more on average over the life; {how}"
             likely = winters.chance(data.mean("winter") >= claim)
             lines.append(Line(f"p_claim_{key}", section, f"instead of {words}", "%", likely))
     return lines

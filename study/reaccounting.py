@@ -19,6 +19,7 @@ from study.ensemble import Block, Ensemble, chunk_key, decode, digest, encode, r
 from study.errors import ConfigError, EnsembleError
 from study.pick_freeze import MixedStudy
 from study.provenance import code_fingerprint
+from study.quantity import short
 from study.reading import read_yaml, validate
 from study.runs import Run, now
 from study.sampling import sample_inputs
@@ -31,7 +32,7 @@ SECTIONS = ("carbon", "park", "shallow_field", "claim")
 """What a file of accounts may say."""
 CERTIFIED = {"value": 1, "source": "assumption: certificates for all of it"}
 _OF_BASELINE = ("network_loss", "baseline_decline", *dict.fromkeys(key for keys in NEEDED.values() for key in keys))
-_OF_ELECTRICITY = ("electricity_account", "green_power_share", "residual_factor")
+_OF_ELECTRICITY = ("electricity_account", "green_power_share", "residual_factor", "residual_decline")
 
 
 def with_account(
@@ -44,8 +45,8 @@ def with_account(
     baseline
         A built-in one of `study.carbon.BASELINES`, with the figures that come with it.
     electricity
-        One of `study.carbon.ELECTRICITY_ACCOUNTS`; market-based with certificates for all of it, unless the study says
-        for how much.
+        One of `study.carbon.ELECTRICITY_ACCOUNTS`; market-based as the study has it, or if it has no such account with
+        certificates for all of it.
     accounts
         A YAML file with any of the `SECTIONS` of a study file: their keys go before the study's.
 
@@ -69,17 +70,19 @@ def with_account(
     if baseline is not None:
         resolved["carbon"] = _with_baseline(resolved["carbon"], baseline)
     if electricity is not None:
-        certified = study.carbon.certified
-        kept = {key: value for key, value in resolved["carbon"].items() if key not in _OF_ELECTRICITY}
-        share = resolved["carbon"].get("green_power_share") if certified else CERTIFIED
-        resolved["carbon"] = {**kept, "electricity_account": electricity}
-        resolved["carbon"] |= {"green_power_share": share} if electricity == "market" else {}
+        given = resolved["carbon"]
+        resolved["carbon"] = {key: value for key, value in given.items() if key not in _OF_ELECTRICITY}
+        resolved["carbon"]["electricity_account"] = electricity
+        if electricity == "market":
+            certified = given.get("electricity_account") == "market" or study.carbon.certified
+            of_market = {key: given[key] for key in _OF_ELECTRICITY[1:] if key in given}
+            resolved["carbon"] |= of_market if certified else {"green_power_share": CERTIFIED}
     return validate(Study, resolved, label=label, folder=Path(accounts).parent if accounts else None)
 
 
 def _with_baseline(carbon: Mapping[str, Any], name: object) -> dict[str, Any]:
     if name not in NEEDED:
-        raise ConfigError(f"baseline {name!r}: allowed: {', '.join(NEEDED)}")
+        raise ConfigError(f"baseline {short(name)}: allowed: {', '.join(NEEDED)}")
     kept = {key: value for key, value in carbon.items() if key not in _OF_BASELINE}
     return {**kept, **built_in_baseline(str(name)), "baseline": name}
 

@@ -329,9 +329,9 @@ def _reliability(winters: Winters) -> Iterator[Line]:
     section = "Heating reliability of a winter, all samples and winters"
     hours, reliability = winters.values("unmet_hours"), winters.values("heating_reliability")
     none, never = winters.chance(hours == 0), winters.chance((hours == 0).all("winter"))
-    words = "winters without an hour short by a millionth of the demand"
+    words = "winters without any shortfall"
     yield Line("p_winter_without_unmet_hour", section, words, "%", none)
-    words = f"lives of {winters.count} winters without an hour short"
+    words = f"lives of {winters.count} winters without any shortfall"
     yield Line("p_life_without_unmet_hour", section, words, "%", never)
     for name, words, units, shown in (
         ("unmet_hours", "loss-of-load expectation", "h", True),
@@ -456,7 +456,8 @@ def _own_power(winters: Winters) -> Iterator[Line]:
         ("covered_share_coldest_week", "in the coldest week of a winter", in_week, week, True),
         ("own_generation_left_share", "own power in the season that other use leaves", left, generated, False),
     ):
-        yield Line(key, section, words, "%", winters.ratio(part, whole), shown)
+        never = not (part != 0).any()  # by night without wind and battery: no matter of sampling
+        yield Line(key, section, words, "%", Estimate(0.0, 0.0, 0.0) if never else winters.ratio(part, whole), shown)
     words = "winters whose coldest week is covered whole"
     whole_week = in_week >= (1.0 - ROUNDING) * week
     yield Line("p_coldest_week_covered", section, words, "%", winters.chance(whole_week))

@@ -80,7 +80,7 @@ def test_commands_and_snippet_of_the_pages(
     (snippet,) = blocks(README, "python")
     scope: dict[str, object] = {}
     exec(snippet, scope)
-    assert dict(scope["dataset"].sizes) == {"sample": 32, "winter": 2}  # type: ignore[attr-defined]
+    assert dict(scope["dataset"].sizes) == {"sample": 512, "winter": 2}  # type: ignore[attr-defined]
     (snippet,) = blocks(ENSEMBLE, "python")
     exec(snippet, {})
     assert (tmp_path / "frequency.png").stat().st_size > 10_000
