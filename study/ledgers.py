@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from study.accounting import FLOWS, account, embodied
 from study.carbon import BASELINES, ElectricityAccount, baseline_in_words
-from study.config import Study
+from study.config import ConfigError, Study
 from study.heating import capacity
 from study.reaccounting import with_account
 from study.sampling import sample_inputs
@@ -167,6 +167,7 @@ def payback(running: xr.DataArray, built: xr.DataArray) -> xr.DataArray:
     return (
         (first + (built - before) / running.isel(winter=first))
         .where(enough.any("winter"), np.inf)
+        .where(built > 0, 0.0)
         .drop_vars("winter", errors="ignore")
     )
 
@@ -202,12 +203,16 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
     """
     dataset = winters.dataset.isel(sample=slice(_SHALLOW_ROWS))
     some = Winters(dataset, winters.study, winters.most_failed)
+    section = f"Beside shallow boreholes for the same heat{_of_some(winters, dataset)}"
     other = study
     if study.carbon.supply != "ground_source_heat_pump":
-        other = with_account(study, baseline="ground_source_heat_pump")
+        try:
+            other = with_account(study, baseline="ground_source_heat_pump")
+        except ConfigError as error:
+            yield Line("shallow_none", section, "cannot be accounted for", "", Estimate(np.nan, remark=str(error)))
+            return
     if other.shallow_field is None:
         other = Study.model_validate({**other.resolved(), "shallow_field": {}})
-    section = f"Beside shallow boreholes for the same heat{_of_some(winters, dataset)}"
     inputs = sample_inputs(other, dataset["sample"].values)
     of_pumps = (some.values("heat_delivered") - some.values("heat_backup")).mean("winter")
     plant = _shallow_plant(other, inputs, of_pumps.values)
@@ -325,7 +330,13 @@ def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> l
     claim = study.claim.carbon_reduction if study.claim else None
     lines = []
     for electricity, baseline in itertools.product(accounts, BASELINES):
-        other = with_account(study, baseline=baseline, electricity=electricity)
+        try:
+            other = with_account(study, baseline=baseline, electricity=electricity)
+        except ConfigError as error:
+            none, key = Estimate(np.nan, remark=str(error)), f"carbon_reduction_{baseline}_{electricity}"
+            section = f"Carbon reduction per winter, mean; electricity {electricity}"
+            lines.append(Line(key, section, f"instead of {baseline_in_words(baseline)}", "t CO2", none))
+            continue
         data = carbon_reduction(samples, other)
         words = baseline_in_words(baseline)
         how = f"built-in figures, {other.carbon.words.partition('; ')[2]}"

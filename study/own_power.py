@@ -28,6 +28,10 @@ from study.winters import (
 BRIGHTEST = 1.15
 """Sun on level ground in a day over that under a clear sky, at most; 1.09 in the typical year of Harbin."""
 HOURS_OF_YEAR = 8760
+MOST_ROUNDED = 0.01
+"""Share of the year's wind that may be lost where each hour is rounded to 0.01 % of the highest."""
+FARTHEST_CLOCK = 4.0
+"""Hours that local standard time may be off the sun's; it is 3 in the west of China."""
 GENERATION = Quantity("GWh/yr", ge=0, le=1e5, description="generation of the first year, as expected")
 
 
@@ -61,9 +65,15 @@ class Solar(Section):
         Annotated[float, Quantity("deg", ge=0, le=90, description="of the modules from level; left out: the latitude")]
         | None
     ) = None
-    azimuth: Annotated[
-        float, Quantity("deg", ge=0, le=360, description="to which the modules face, from north by east")
-    ] = default("180 deg")
+    azimuth: (
+        Annotated[
+            float,
+            Quantity(
+                "deg", ge=0, le=360, description="to which they face, from north by east; left out: to the equator"
+            ),
+        ]
+        | None
+    ) = None
     degradation: Annotated[
         Input, Quantity("1/yr", ge=0, le=0.1, description="share of the generation lost in a year")
     ] = default("0.5 %/yr")
@@ -119,7 +129,14 @@ class Wind(Section):
                 f"{raw['file']!r}, column {raw['column']!r}: allowed: {HOURS_OF_YEAR} hours from 1 January, "
                 "none of them below zero, some above"
             )
-        return pack(np.array([hours]) * (100.0 / max(hours)), PROFILE)
+        shares = np.array([hours]) / max(hours)
+        packed = pack(100.0 * shares, PROFILE)
+        if abs(0.01 * unpack(packed, PROFILE).sum() - shares.sum()) > MOST_ROUNDED * shares.sum():
+            raise ValueError(
+                f"{raw['file']!r}, column {raw['column']!r}: allowed: hours of which the highest is no outlier: "
+                "beside it the others are lost in rounding"
+            )
+        return packed
 
     @property
     def shape(self) -> NDArray[np.float64]:
@@ -174,6 +191,16 @@ class OwnPower(Section):
             said = str(error).removeprefix("solar.weather: ")
             raise ValueError(f"solar.weather: {said}") from None
         return {**place, **data, "solar": {**sky, **solar}}
+
+    @model_validator(mode="after")
+    def _clock_goes_with_the_sun(self) -> Self:
+        off = (self.utc_offset - self.longitude / 15.0 + 12.0) % 24.0 - 12.0
+        if abs(off) > FARTHEST_CLOCK:
+            raise ValueError(
+                f"utc_offset: {self.utc_offset:g} h at longitude {self.longitude:g} deg is {off:+.1f} h off the sun; "
+                f"allowed: {FARTHEST_CLOCK:g} h at most"
+            )
+        return self
 
     @model_validator(mode="after")
     def _something_generates(self) -> Self:

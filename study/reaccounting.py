@@ -17,6 +17,7 @@ from study.config import Study, variable_name
 from study.engine import prepare
 from study.ensemble import Block, Ensemble, chunk_key, decode, digest, encode, read_metadata, reading
 from study.errors import ConfigError, EnsembleError
+from study.expression import keys_of
 from study.pick_freeze import MixedStudy
 from study.provenance import code_fingerprint
 from study.quantity import short
@@ -26,10 +27,12 @@ from study.sampling import sample_inputs
 from study.simulation import screen, simulate
 from study.storage import Storage
 from study.variables import ACCOUNTS, OK, SAMPLE_VARIABLES, TYPES, variables_of
-from study.verification import stored_study
+from study.verification import chunks_in, damaged, stored_study
 
 SECTIONS = ("carbon", "park", "shallow_field", "claim")
 """What a file of accounts may say."""
+OF_ACCOUNTS = ("carbon.", "park.", "shallow_field.")
+"""Beginnings of the keys of inputs that change no flow of energy."""
 CERTIFIED = {"value": 1, "source": "assumption: certificates for all of it"}
 _OF_BASELINE = ("network_loss", "baseline_decline", *dict.fromkeys(key for keys in NEEDED.values() for key in keys))
 _OF_ELECTRICITY = ("electricity_account", "green_power_share", "residual_factor", "residual_decline")
@@ -55,6 +58,7 @@ def with_account(
     ConfigError
         When the file or the account makes no sense, or the study has not what it needs.
     """
+    _refuse_other_flows(study)
     resolved = study.resolved()
     label = f"study {study.name!r}"
     if accounts is not None:
@@ -65,7 +69,10 @@ def with_account(
                 raise ConfigError(f"{accounts}: {key}: allowed: {', '.join(SECTIONS)}, each a mapping")
             of_study = resolved.get(key, {})
             if key == "carbon" and "baseline" in value:
-                of_study = _with_baseline(of_study, value["baseline"])
+                try:
+                    of_study = _with_baseline(of_study, value["baseline"])
+                except ConfigError as error:
+                    raise ConfigError(f"{accounts}: carbon.{error}") from None
             resolved[key] = {**of_study, **value}
     if baseline is not None:
         resolved["carbon"] = _with_baseline(resolved["carbon"], baseline)
@@ -77,11 +84,65 @@ def with_account(
             certified = given.get("electricity_account") == "market" or study.carbon.certified
             of_market = {key: given[key] for key in _OF_ELECTRICITY[1:] if key in given}
             resolved["carbon"] |= of_market if certified else {"green_power_share": CERTIFIED}
+    _drop_what_is_gone(study, resolved)
     return validate(Study, resolved, label=label, folder=Path(accounts).parent if accounts else None)
 
 
+def _refuse_other_flows(study: Study) -> None:
+    """Raise ConfigError when what happens in the wells hangs on an account: another one would need another run."""
+    for key, expression in study.derived.items():
+        used = sorted(each for each in expression.keys if each.startswith(OF_ACCOUNTS))
+        if used and not key.startswith(OF_ACCOUNTS):
+            raise ConfigError(
+                f"study {study.name!r}: {key} is derived from {used[0]}, so that another account has other flows of "
+                "energy; run the study with it"
+            )
+
+
+def _drop_what_is_gone(study: Study, resolved: dict[str, Any]) -> None:
+    """Leave out parameters that nothing names any more, and correlations of inputs that are no longer drawn.
+
+    Raises
+    ------
+    ConfigError
+        When an input that is not of the accounts is correlated with one that is gone: its draws may change.
+    """
+    pairs = []
+    for correlation in resolved.get("correlations", ()):
+        gone = [key for key in correlation["inputs"] if not _drawn(resolved, key)]
+        kept = [key for key in correlation["inputs"] if key not in gone]
+        if gone and any(not key.startswith(OF_ACCOUNTS) for key in kept):
+            raise ConfigError(
+                f"study {study.name!r}: {kept[0]} is correlated with {gone[0]}, which this account has not: its draws "
+                "would change; run the study with it"
+            )
+        pairs += [] if gone else [correlation]
+    parameters = dict(resolved.pop("parameters", {}))
+    while unused := [name for name in parameters if f"parameters.{name}" not in _names({**resolved, "p": parameters})]:
+        for name in unused:
+            del parameters[name]
+    resolved["correlations"] = pairs
+    resolved |= {"parameters": parameters} if parameters else {}
+
+
+def _names(node: Any) -> set[str]:
+    """Keys that the expressions among plain values name."""
+    if isinstance(node, dict):
+        own = keys_of(node["expression"]) if isinstance(node.get("expression"), str) else frozenset()
+        return set(own).union(*map(_names, node.values()))
+    return set().union(*map(_names, node)) if isinstance(node, list) else set()
+
+
+def _drawn(resolved: Mapping[str, Any], key: str) -> bool:
+    """Whether a resolved study has a distribution at a dotted key."""
+    node: Any = resolved
+    for part in key.split("."):
+        node = node.get(part) if isinstance(node, dict) else node[int(part)] if part.isdigit() else None
+    return isinstance(node, dict) and "distribution" in node
+
+
 def _with_baseline(carbon: Mapping[str, Any], name: object) -> dict[str, Any]:
-    if name not in NEEDED:
+    if not isinstance(name, str) or name not in NEEDED:
         raise ConfigError(f"baseline {short(name)}: allowed: {', '.join(NEEDED)}")
     kept = {key: value for key, value in carbon.items() if key not in _OF_BASELINE}
     return {**kept, **built_in_baseline(str(name)), "baseline": name}
@@ -128,7 +189,13 @@ def reaccount(
         raise EnsembleError(f"{source}: its rows extend an ensemble; give the ensemble beside it")
     study = with_account(before, baseline=baseline, electricity=electricity, accounts=accounts)
     with reading(source):
-        if read_metadata(source)["attributes"].get("code_fingerprint") != code_fingerprint():
+        metadata = read_metadata(source)
+        arrays = {
+            name: array
+            for name, array in metadata["consolidated_metadata"]["metadata"].items()
+            if array["node_type"] == "array"
+        }
+        if metadata["attributes"].get("code_fingerprint") != code_fingerprint():
             raise EnsembleError(
                 f"{source}: made by another version of hotland, which counts in another way; run the study again"
             )
@@ -144,9 +211,18 @@ def reaccount(
         for number, block in enumerate(blocks):
             watch(number, len(blocks))
             with reading(source):
-                _write(study, before, of_source, ensemble, block)
+                (receipt,) = of_source.receipts([block])
+                if problems := damaged(source, block, receipt, chunks_in(before, arrays, block)):
+                    raise EnsembleError(f"{source}: damaged: {problems[0]}; `hotland verify` tells all")
+                _write(study, before, of_source, ensemble, block, receipt)
         watch(len(blocks), len(blocks))
         state = "finished"
+        if len(blocks) < len(missing):
+            done, rows = (sum(map(each.counted, each.received())) for each in (ensemble, of_source))
+            say(
+                f"{target}: {done:,} of {ensemble.samples:,} samples: {source} has no more than {rows:,}; once it is "
+                "finished, the same command goes on"
+            )
     except KeyboardInterrupt:
         state = "interrupted"
         raise
@@ -155,9 +231,10 @@ def reaccount(
     return target
 
 
-def _write(study: Study, before: Study, source: Ensemble, ensemble: Ensemble, block: Block) -> None:
+def _write(
+    study: Study, before: Study, source: Ensemble, ensemble: Ensemble, block: Block, receipt: Mapping[str, Any]
+) -> None:
     """Write a block of the new ensemble: flows of energy as they are stored, accounts and inputs made again."""
-    (receipt,) = source.receipts([block])
     made_again = {*ACCOUNTS, *map(variable_name, before.uncertain)}
     names = [name for name in receipt["sha256"] if name.partition("/")[0] not in made_again]
     objects = dict(zip(names, source.storage.read_many(names), strict=True))
@@ -167,11 +244,7 @@ def _write(study: Study, before: Study, source: Ensemble, ensemble: Ensemble, bl
     def stored(name: str) -> NDArray[Any]:
         """Numbers of a variable of samples or winters."""
         shape = (source.block_size, study.winters) if name in of_winters else (source.block_size,)
-        key = f"{name}/{chunk_key(block.index, len(shape))}"
-        values = decode(objects[key], shape, TYPES.get(name, "float64"))
-        if digest(values) != digests[key]:
-            raise ValueError(f"{key} is not what its receipt says")
-        return values
+        return decode(objects[f"{name}/{chunk_key(block.index, len(shape))}"], shape, TYPES.get(name, "float64"))
 
     inputs = sample_inputs(study, block.rows)
     with np.errstate(all="ignore"):  # what is not finite fails

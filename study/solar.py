@@ -92,7 +92,9 @@ def generation_shape(place: Place, solar: Solar, temperature: Twelve) -> Array:
         Mean of the air in each month, °C.
     """
     tilt = abs(place.latitude) if solar.tilt is None else solar.tilt
-    return _shape(place, tilt, solar.azimuth, solar.clear_sky_index, temperature)
+    to_equator = 180.0 if place.latitude >= 0.0 else 0.0
+    azimuth = to_equator if solar.azimuth is None else solar.azimuth
+    return _shape(place, tilt, azimuth, solar.clear_sky_index, temperature)
 
 
 @lru_cache(maxsize=8)

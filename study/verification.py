@@ -103,7 +103,7 @@ def verify(
             except EnsembleError as error:
                 found.problems.append(f"block {block.index}: {str(error).removeprefix(f'{storage}: ')}")
                 continue
-            found.problems += _damaged(storage, block, receipts[block.index], _chunks(study, arrays, block))
+            found.problems += damaged(storage, block, receipts[block.index], chunks_in(study, arrays, block))
             found.checked += 1
     if blocks and not same_code:
         raise EnsembleError(
@@ -189,7 +189,7 @@ def _values(store: Store, name: str) -> NDArray[np.generic]:
     return np.asarray(zarr.open_array(store, path=name, mode="r", zarr_format=3)[...])
 
 
-def _chunks(study: Study, arrays: dict[str, Any], block: Block) -> dict[str, tuple[tuple[int, ...], str]]:
+def chunks_in(study: Study, arrays: dict[str, Any], block: Block) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of all chunks of a block, by name."""
     traced = study.traces.rows if study.traces else np.array([], dtype=np.int64)
     traces = np.flatnonzero((block.start <= traced) & (traced < block.stop)).tolist()
@@ -204,9 +204,10 @@ def _chunks(study: Study, arrays: dict[str, Any], block: Block) -> dict[str, tup
     return chunks
 
 
-def _damaged(
+def damaged(
     storage: Storage, block: Block, receipt: dict[str, Any], chunks: dict[str, tuple[tuple[int, ...], str]]
 ) -> list[str]:
+    """What is wrong with the chunks of a block, in words."""
     digests, problems = receipt["sha256"], []
     if (receipt.get("start"), receipt.get("stop")) != (block.start, block.stop):
         problems.append("the receipt is of other rows")

@@ -320,11 +320,78 @@ def test_what_cannot_be_accounted_is_refused(store: Path, tmp_path: Path, monkey
         reaccount(store, tmp_path / "made.zarr", baseline="coal_boiler")
     damaged = shutil.copytree(store, tmp_path / "damaged.zarr")
     (damaged / "heat_delivered" / "c.0.0").write_bytes((damaged / "electricity" / "c.0.0").read_bytes())
-    with pytest.raises(EnsembleError, match=r"heat_delivered/c\.0\.0 is not what its receipt says"):
+    with pytest.raises(EnsembleError, match=r"heat_delivered/c\.0\.0 is not what was written"):
         reaccount(damaged, tmp_path / "of-damaged.zarr", baseline="gas_boiler")
     monkeypatch.setattr("study.reaccounting.code_fingerprint", lambda: "other")
     with pytest.raises(EnsembleError, match="another version of hotland"):
         reaccount(store, tmp_path / "old.zarr", baseline="gas_boiler")
+
+
+def test_damage_where_an_account_does_not_look_is_seen(store: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(store, tmp_path / "damaged.zarr")
+    (damaged / "inlet_temperature_min" / "c.0.0").write_bytes((damaged / "electricity" / "c.0.0").read_bytes())
+    with pytest.raises(EnsembleError, match=r"inlet_temperature_min/c\.0\.0 is not what was written"):
+        reaccount(damaged, tmp_path / "made.zarr", baseline="gas_boiler")
+
+
+def test_an_account_of_an_unfinished_ensemble_says_so_and_goes_on(store: Path, tmp_path: Path) -> None:
+    unfinished, made = shutil.copytree(store, tmp_path / "unfinished.zarr"), tmp_path / "made.zarr"
+    receipt = (unfinished / "receipts" / "00000001.json").read_bytes()
+    (unfinished / "receipts" / "00000001.json").unlink()
+    said: list[str] = []
+    reaccount(unfinished, made, baseline="gas_boiler", say=said.append)
+    assert "64 of 100 samples" in said[-1]
+    (unfinished / "receipts" / "00000001.json").write_bytes(receipt)
+    reaccount(unfinished, made, baseline="gas_boiler")
+    reaccount(store, tmp_path / "whole.zarr", baseline="gas_boiler")
+    assert digests(made) == digests(tmp_path / "whole.zarr")
+
+
+FACTOR = {"distribution": "uniform", "minimum": "0.1 t/GJ", "maximum": "0.12 t/GJ"}
+LOSS = {"distribution": "uniform", "minimum": "3 %", "maximum": "9 %"}
+
+
+def test_flows_that_hang_on_an_account_are_not_accounted_otherwise() -> None:
+    study = variant(SMOKE, {"winter_load": {"expression": "0.9 + carbon.network_loss"}})
+    with pytest.raises(ConfigError, match=r"winter_load is derived from carbon\.network_loss"):
+        with_account(study, baseline="gas_boiler")
+
+
+def test_correlations_and_parameters_of_what_is_gone_go_too() -> None:
+    pair = {"inputs": ["carbon.baseline_factor", "carbon.network_loss"], "rank_correlation": 0.5}
+    study = variant(with_carbon(baseline_factor=FACTOR, network_loss=LOSS), {"correlations": [pair]})
+    assert with_account(study, electricity="market").correlations == study.correlations
+    assert with_account(study, baseline="gas_boiler").correlations == ()
+    pair = {"inputs": ["carbon.baseline_factor", "winter_load"], "rank_correlation": 0.5}
+    study = variant(with_carbon(baseline_factor=FACTOR), {"correlations": [pair]})
+    with pytest.raises(ConfigError, match=r"winter_load is correlated with carbon\.baseline_factor"):
+        with_account(study, baseline="gas_boiler")
+    parameters = {"parameters": {"x": FACTOR, "y": {"expression": "parameters.x * 1"}, "kept": LOSS}}
+    resolved = SMOKE.resolved() | parameters
+    resolved["carbon"]["baseline_factor"] = {"expression": "parameters.y * 1"}
+    resolved["carbon"]["green_power_share"] = {"expression": "parameters.kept * 1"}
+    other = with_account(Study.model_validate(resolved), baseline="gas_boiler")
+    assert set(other.parameters or {}) == {"kept"}
+
+
+def test_own_ledgers_are_told_where_others_cannot_be(tmp_path: Path) -> None:
+    pair = {"inputs": ["carbon.baseline_factor", "winter_load"], "rank_correlation": 0.5}
+    study = variant(with_carbon(baseline_factor=FACTOR), {"correlations": [pair], "samples": 64})
+    dataset = hotland.open_ensemble(run(study, tmp_path / "store.zarr"))
+    lines = {line.key: line.estimate for line in [*ledgers(dataset), *every_account(dataset)]}
+    assert lines["embodied"].value == 700.0
+    for key in ("shallow_none", "carbon_reduction_gas_boiler_market"):
+        assert "winter_load is correlated with carbon.baseline_factor" in lines[key].remark
+
+
+def test_certificates_are_the_studys_own_or_all() -> None:
+    assert "100 % of it with certificates" in with_account(SMOKE, electricity="market").carbon.words
+    keys = {"electricity_account": "market", "residual_factor": "0.6 kg/kWh", "residual_decline": "1 %/yr"}
+    own = with_carbon(**keys)
+    assert with_account(own, electricity="market") == own
+    assert "none of it with certificates" in own.carbon.words
+    plain = with_account(own, electricity="location")
+    assert plain.carbon.residual_factor is plain.carbon.residual_decline is None
 
 
 def test_another_account_of_a_dataset_is_that_of_a_store(store: Path, tmp_path: Path) -> None:
@@ -356,7 +423,9 @@ def test_ledgers_hold_what_the_ensemble_says(sound: Path) -> None:
     assert lines["ledger_2030_cumulated"].value == pytest.approx(float(carbon[:, 0].mean()), rel=1e-12)
     assert lines["ledger_2031_cumulated"].value == pytest.approx(float(carbon.sum("winter").mean()), rel=1e-12)
     assert lines["ledger_2031_share"].value == pytest.approx(float(carbon[:, 1].mean()) / 40e6, rel=1e-12)
-    assert not {"ledger_2029_cumulated", "ledger_2032_cumulated"} & set(lines)  # before the first, after the last
+    for year in (2029, 2032):  # before the first, after the last
+        assert np.isnan(lines[f"ledger_{year}_cumulated"].value)
+        assert "winters end in 2030 to 2031" in lines[f"ledger_{year}_cumulated"].remark
     after, before = (float(dataset[f"park_emissions_per_energy{end}"].mean()) for end in ("", "_before"))
     assert lines["park_after"].value == pytest.approx(after, rel=1e-12)
     assert lines["park_change"].value == pytest.approx(after - before, rel=1e-9)
@@ -423,6 +492,7 @@ def test_payback_within_a_winter_in_proportion() -> None:
     )
     built = xr.DataArray([15.0, 7.0, 10.0, 4.0], dims="sample")
     np.testing.assert_array_equal(payback(running, built), [1.5, np.inf, 2.5, 3.0])
+    np.testing.assert_array_equal(payback(0 * running, 0 * built), np.zeros(4))
 
 
 def test_area_of_a_field_is_that_of_its_spacing() -> None:

@@ -480,7 +480,7 @@ def test_targets_and_drivers_need_own_power(tmp_path: Path) -> None:
     with_, without = solar_study(), variant(solar_study(), {"own_power": None})
     until = ["mean(electricity_covered) +-1%"]
     assert engine.asked(with_, until, None)[0][0].output == "electricity_covered"
-    with pytest.raises(ConfigError, match="only a study with own_power has electricity_covered"):
+    with pytest.raises(ConfigError, match="electricity_covered is no output of this study"):
         engine.asked(without, until, None)
     for case, store in ((with_, "with.zarr"), (without, "without.zarr")):
         study.run(variant(case, {"samples": 4}), output=tmp_path / store)
