@@ -117,12 +117,9 @@ def _drop_what_is_gone(study: Study, resolved: dict[str, Any]) -> None:
                 "would change; run the study with it"
             )
         pairs += [] if gone else [correlation]
-    parameters = dict(resolved.pop("parameters", {}))
-    while unused := [name for name in parameters if f"parameters.{name}" not in _names({**resolved, "p": parameters})]:
-        for name in unused:
-            del parameters[name]
-    resolved["correlations"] = pairs
-    resolved |= {"parameters": parameters} if parameters else {}
+    resolved["correlations"], named = pairs, _names(resolved)
+    own = {name: value for name, value in resolved.pop("parameters", {}).items() if f"parameters.{name}" in named}
+    resolved |= {"parameters": own} if own else {}
 
 
 def _names(node: Any) -> set[str]:

@@ -366,7 +366,7 @@ def test_correlations_and_parameters_of_what_is_gone_go_too() -> None:
     study = variant(with_carbon(baseline_factor=FACTOR), {"correlations": [pair]})
     with pytest.raises(ConfigError, match=r"winter_load is correlated with carbon\.baseline_factor"):
         with_account(study, baseline="gas_boiler")
-    parameters = {"parameters": {"x": FACTOR, "y": {"expression": "parameters.x * 1"}, "kept": LOSS}}
+    parameters = {"parameters": {"y": FACTOR, "kept": LOSS}}
     resolved = SMOKE.resolved() | parameters
     resolved["carbon"]["baseline_factor"] = {"expression": "parameters.y * 1"}
     resolved["carbon"]["green_power_share"] = {"expression": "parameters.kept * 1"}
