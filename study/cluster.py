@@ -26,6 +26,7 @@ KNOCKS = 10.0
 """How long to wait for an answer at an address, s."""
 SILENCE = 15.0
 """How long the head of a cluster may say nothing before it is taken for gone, s."""
+_KNOCKING = 3.0  # between two questions to it, s
 _LONGEST_FOLDER = 30  # Ray adds some 75 characters to the path of its sockets, which may have 107
 _OBJECT_STORE = 100 * 2**20  # of this machine's own Ray: results never pass through it
 
@@ -102,6 +103,7 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
             _stop(ray, folder)
             said = " ".join(str(error).split())[:300]
             raise RunError(f"Ray did not start on this machine: {said}") from error
+        _end_log_monitor(ray)
         if dashboard:
             dashboard(f"Ray's dashboard: http://{started.dashboard_url}")
     else:
@@ -123,6 +125,12 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         _stop(ray, folder)
         raise
     _stop(ray, folder)
+
+
+def _end_log_monitor(ray: Any) -> None:
+    """End the process that looks for new lines ten times a second, with nobody to tell (`log_to_driver`)."""
+    with suppress(Exception):  # it has no public name
+        ray._private.worker._global_node.kill_log_monitor(check_alive=False)
 
 
 def _logs(ray: Any) -> str:
@@ -276,7 +284,7 @@ class Pulse:
         threading.Thread(target=self._ask, name="pulse", daemon=True).start()  # it may be stuck in a call for ever
 
     def _ask(self) -> None:
-        while not self._over.wait(1.0):
+        while not self._over.wait(_KNOCKING):
             try:
                 alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
             except Exception:  # whatever Ray raises then: there is no answer
