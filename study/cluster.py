@@ -26,7 +26,6 @@ KNOCKS = 10.0
 """How long to wait for an answer at an address, s."""
 SILENCE = 15.0
 """How long the head of a cluster may say nothing before it is taken for gone, s."""
-_KNOCKING = 3.0  # between two questions to it, s
 _LONGEST_FOLDER = 30  # Ray adds some 75 characters to the path of its sockets, which may have 107
 _OBJECT_STORE = 100 * 2**20  # of this machine's own Ray: results never pass through it
 
@@ -284,7 +283,7 @@ class Pulse:
         threading.Thread(target=self._ask, name="pulse", daemon=True).start()  # it may be stuck in a call for ever
 
     def _ask(self) -> None:
-        while not self._over.wait(_KNOCKING):
+        while not self._over.wait(1.0):
             try:
                 alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
             except Exception:  # whatever Ray raises then: there is no answer
