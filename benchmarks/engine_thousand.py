@@ -88,13 +88,13 @@ class _Sleeper:
     def __init__(self, pattern: Done, seconds: float) -> None:
         self._pattern, self._seconds = pattern, seconds
 
-    async def sleep(self, _study: None, _ensemble: None, block: Block, _attempt: int) -> Slept:
+    async def sleep(self, _packed: None, block: Block, _attempt: int) -> Slept:
         began = time.monotonic()
         await asyncio.sleep(self._seconds)
         return _slept(self._pattern, block, began)
 
 
-def _sleep(pattern: Done, seconds: float, _study: None, _ensemble: None, block: Block, _attempt: int) -> Slept:
+def _sleep(pattern: Done, seconds: float, _packed: None, block: Block, _attempt: int) -> Slept:
     began = time.monotonic()
     time.sleep(seconds)
     return _slept(pattern, block, began)
@@ -261,7 +261,7 @@ def measure(
 def _warm(stand_in: _Ray, ensemble: Ensemble, count: int) -> None:
     """Have all processes started."""
     blocks = [ensemble.block(index) for index in range(count)]
-    for ref in [stand_in._submit(None, None, block, 1) for block in blocks]:
+    for ref in [stand_in._submit(None, block, 1) for block in blocks]:
         stand_in.get(ref)
 
 

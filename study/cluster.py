@@ -102,6 +102,7 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
             _stop(ray, folder)
             said = " ".join(str(error).split())[:300]
             raise RunError(f"Ray did not start on this machine: {said}") from error
+        _end_log_monitor(ray)
         if dashboard:
             dashboard(f"Ray's dashboard: http://{started.dashboard_url}")
     else:
@@ -123,6 +124,12 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         _stop(ray, folder)
         raise
     _stop(ray, folder)
+
+
+def _end_log_monitor(ray: Any) -> None:
+    """End the process that looks for new lines ten times a second, with nobody to tell (`log_to_driver`)."""
+    with suppress(Exception):  # it has no public name
+        ray._private.worker._global_node.kill_log_monitor(check_alive=False)
 
 
 def _logs(ray: Any) -> str:

@@ -6,6 +6,7 @@ tried again, a bounded number of times; a numerical fault is a failed row; anyth
 
 import errno
 import math
+import pickle
 import threading
 import time
 import traceback
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -379,6 +381,13 @@ def _refuse_full(study: Study, storage: Storage, done: int, samples: int, block_
         )
 
 
+@lru_cache(maxsize=2)
+def _unpacked(packed: bytes) -> tuple[Study, Ensemble]:
+    """A study and its ensemble as a worker gets them: once, since to read and check the study takes some 20 ms."""
+    study, ensemble = pickle.loads(packed)
+    return study, ensemble
+
+
 @dataclass
 class _Job:
     """Blocks to be computed, and how far that is."""
@@ -495,12 +504,13 @@ class _Job:
         """Keep a bounded number of tasks in flight until all blocks are done."""
         compute, sight, code = compute_block, self.run.record, code_fingerprint()
 
-        def guarded(study: Study, ensemble: Ensemble, block: Block, attempt: int) -> Done:
+        def guarded(packed: bytes, block: Block, attempt: int) -> Done:
+            study, ensemble = _unpacked(packed)
             refuse_stranger(ensemble.storage, sight, code)
             return compute(study, ensemble, block, attempt)
 
         anywhere = task = ray.remote(num_cpus=1, max_retries=0)(guarded)
-        shared = ray.put(self.study), ray.put(self.ensemble)
+        shared = ray.put(pickle.dumps((self.study, self.ensemble)))
         waiting = list(reversed(self.blocks))
         attempts, nodes_lost = dict.fromkeys(waiting, 0), dict.fromkeys(waiting, 0)
         flying: dict[Any, Block] = {}  # in the order in which they were handed out
@@ -520,7 +530,7 @@ class _Job:
             while waiting and len(flying) < window(self.progress.workers, cluster=self.cluster):
                 block = waiting.pop()
                 attempts[block] += 1
-                flying[task.remote(*shared, block, attempts[block])] = block
+                flying[task.remote(shared, block, attempts[block])] = block
             some = min(len(flying), 1 + self.progress.workers // 20)  # with many workers, several at a time
             ready, _ = ray.wait(list(flying), num_returns=some, timeout=1.0)
             if ready:
