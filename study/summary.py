@@ -568,13 +568,13 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
         table.add_row()
         table.add_row(Text(section, style="bold"))
         for line in (line for line in shown if line.section == section):
-            value, interval = _formatted(line)
+            value, interval = formatted(line)
             note = f" [{notes.index(line.estimate.remark) + 1}]" if line.estimate.remark else ""
             table.add_row(f"  {line.words}", value, Text(interval + note), line.units)
             lowest, highest = line.estimate.lowest, line.estimate.highest
             if counts["failed"] and lowest < highest:
                 bounds = Line("", "", "", line.units, Estimate(line.estimate.value, lowest, highest))
-                table.add_row("    wherever the failed samples lie", "", _formatted(bounds)[1], line.units)
+                table.add_row("    wherever the failed samples lie", "", formatted(bounds)[1], line.units)
     text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
         text += f"; {counts['failed']:,} of the samples failed, {100 * counts['failed_share']:.2g} %{_why(dataset)}"
@@ -585,7 +585,8 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
     console.print("Intervals are sampling error alone: they say nothing of whether the study's assumptions are right.")
 
 
-def _formatted(line: Line) -> tuple[str, str]:
+def formatted(line: Line) -> tuple[str, str]:
+    """Value and 95 % interval of a line as text, in its units; shares in percent."""
     scale = 100.0 if line.units.startswith("%") else 1.0
     numbers = [scale * x for x in (line.estimate.value, line.estimate.low, line.estimate.high)]
     width = numbers[2] - numbers[1]

@@ -30,6 +30,18 @@ def variant(study: Study, changes: dict[str, Any]) -> Study:
     return Study.model_validate(data)
 
 
+def made(study: Study, folder: Path) -> Path:
+    """Compute a study's ensemble in this process, without Ray; returns its store."""
+    from study.engine import compute_block, prepare
+    from study.storage import Storage
+
+    store = folder / f"{study.name}.zarr"
+    ensemble, blocks = prepare(study, Storage.at(store), block_size=study.samples)
+    for block in blocks:
+        compute_block(study, ensemble, block)
+    return store
+
+
 def hotland(*arguments: str | Path, folder: Path, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does."""
     return subprocess.run(

@@ -182,8 +182,7 @@ def test_every_variable_is_on_its_page() -> None:
 
 
 def test_every_figure_is_on_the_page_of_ensembles() -> None:
-    own = {name for name, item in vars(figures).items() if getattr(item, "__module__", "") == "study.figures"}
-    public = {name for name in own if not name.startswith("_")}
+    public = {name for name in figures.__all__ if callable(getattr(figures, name))}
     assert public == set(re.findall(r"^- `(\w+)`: ", ENSEMBLE.split("## Figures")[1], flags=re.MULTILINE))
 
 

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 
 from study import figures
 from study.errors import EnsembleError
+from study.figures.style import colours
 from study.sampling import uniforms
 from study.statistics import mean, probability
 
@@ -226,3 +227,174 @@ def test_unmet_hours_against_severity_by_hand(axes: Axes) -> None:
     cold = centres < -25
     np.testing.assert_allclose(means[cold], 1 + 399 * (centres[cold] + 30), rtol=1e-9)
     np.testing.assert_allclose(medians[cold], means[cold], rtol=1e-9)
+
+
+# The other pictures
+
+
+def plant_ensemble(samples: int = 64, winters: int = 30) -> xr.Dataset:
+    """Return an ensemble with what the pictures of carbon and of the wells' water need."""
+    random = np.random.default_rng(3)
+    dataset = ensemble(some_hours(samples, winters))
+    for name, words, units, level in (
+        ("carbon_reduction", "carbon reduction", "t CO2", 10_000.0),
+        ("outlet_temperature_mean", "water leaving the wells", "degC", 20.0),
+        ("inlet_temperature_min", "water entering the wells", "degC", 6.0),
+        ("heating_reliability", "delivered over demanded heat", "1", 0.9),
+    ):
+        values = level * (1 + 0.1 * random.random((samples, winters)))
+        dataset[name] = ("sample", "winter"), values, {"long_name": words, "units": units}
+    dataset.attrs["study"] = '{"claim": {"carbon_reduction": "10600 t"}}'
+    return dataset
+
+
+OTHERS: dict[str, Callable[[xr.Dataset, Axes], Axes]] = {
+    "distribution": figures.carbon_reduction_distribution,
+    "water": figures.water_temperature_by_winter,
+    "convergence": figures.convergence,
+    "half-width": lambda d, a: figures.convergence(d, a, "unmet_hours", show="half_width"),
+    "unmet heat": figures.unmet_heat_by_winter,
+}
+
+
+@pytest.mark.parametrize("draw", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize(("samples", "winters"), [(64, 30), (64, 1), (3, 2), (1, 1)])
+@pytest.mark.parametrize("spread", [True, False])
+def test_every_other_ensemble_can_be_drawn(
+    draw: Callable[[xr.Dataset, Axes], Axes], samples: int, winters: int, spread: bool, axes: Axes
+) -> None:
+    dataset = plant_ensemble(samples, winters)
+    if not spread:
+        dataset = dataset.copy(data={name: np.full_like(each, each.values.flat[0]) for name, each in dataset.items()})
+        dataset["replicate"] = "sample", np.arange(samples) % 4
+        dataset["status"] = "sample", np.zeros(samples, np.int8)
+    draw(dataset, axes)
+    axes.figure.canvas.draw()
+    assert "(" in axes.get_xlabel() or axes.get_xlabel() == "winter of life"
+    assert "(" in axes.get_ylabel()
+
+
+def test_the_distribution_by_hand(axes: Axes) -> None:
+    dataset = plant_ensemble()
+    figures.carbon_reduction_distribution(dataset, axes)
+    life = dataset["carbon_reduction"].mean("winter").values / 1e3
+    bars = np.array([(bar.get_x(), bar.get_x() + bar.get_width(), bar.get_height()) for bar in axes.patches[:-1]])
+    assert bars[:, 2].sum() == pytest.approx(100)
+    for left, right, height in bars:
+        assert height == pytest.approx(100 * np.mean((life >= left) & (life < right)), abs=100 / 64 + 1e-9)
+    assert axes.get_lines()[0].get_xdata()[0] == pytest.approx(life.mean())
+    assert axes.get_lines()[1].get_xdata()[0] == 10.6  # the promise, kt
+    low, high = axes.patches[-1].get_x(), axes.patches[-1].get_x() + axes.patches[-1].get_width()
+    expected = mean(dataset["carbon_reduction"].mean("winter"), dataset["replicate"].values)
+    np.testing.assert_allclose([low, high], [expected["low"] / 1e3, expected["high"] / 1e3])
+
+
+def test_water_by_winter_by_hand(axes: Axes) -> None:
+    dataset = plant_ensemble()
+    figures.water_temperature_by_winter(dataset, axes)
+    drawn = lines(axes)
+    for name, label in (
+        ("outlet_temperature_mean", "out of the wells, mean of the winter"),
+        ("inlet_temperature_min", "into the wells, lowest of the winter"),
+    ):
+        np.testing.assert_allclose(drawn[label][1], np.median(dataset[name], axis=0))
+    outer = bands(axes)[0][:, 1]
+    expected = np.percentile(dataset["outlet_temperature_mean"], [5, 95], axis=0)
+    assert outer.min() == pytest.approx(expected[0].min())
+    assert outer.max() == pytest.approx(expected[1].max())
+
+
+def test_convergence_ends_with_the_estimate_and_begins_with_a_shorter_study(axes: Axes) -> None:
+    dataset = plant_ensemble(256)
+    figures.convergence(dataset, axes)
+    sizes, value = lines(axes)["mean"]
+    assert (sizes[0], sizes[-1]) == (8, 256)
+    life = dataset["carbon_reduction"].mean("winter").values
+    np.testing.assert_allclose(value, [life[: int(size)].mean() for size in sizes])
+    other = plt.figure().add_subplot()
+    figures.convergence(dataset, other, show="half_width")
+    half = lines(other)["this design"][1]
+    expected = mean(dataset["carbon_reduction"].mean("winter"), dataset["replicate"].values)
+    assert half[-1] == pytest.approx(float(expected["high"] - expected["low"]) / 2)
+    random = lines(other)["plain Monte Carlo, expected"][1]
+    assert random[0] / random[-1] == pytest.approx(np.sqrt(256 / 8))
+    plt.close(other.figure)
+
+
+def traces(*, interval: str = "hourly", days: int = 30) -> xr.Dataset:
+    """Traces of three samples of two winters: powers that add up, in the coldest week short of heat."""
+    of_day = 24 if interval == "hourly" else 1
+    shape, random = (3, 2, days * of_day), np.random.default_rng(4)
+    outdoor = -10 + random.normal(size=shape)
+    outdoor[1, 1, 9 * of_day : 16 * of_day] -= 12
+    demand = (18 - outdoor) / 10
+    wells, pumps = np.minimum(demand, 1.5), np.minimum(demand, 2.0)
+    backup = np.minimum(demand - pumps, 1.5)
+    values = {
+        "outdoor_temperature": outdoor,
+        "indoor_temperature": 18 - (demand - pumps - backup),
+        "heat_demand": demand,
+        "heat_unmet": demand - pumps - backup,
+        "heat_pump_heat": pumps,
+        "heat_extracted": wells,
+        "heat_backup": backup,
+    }
+    begins = "time since 0:00 of 11-01 (month-day), at the start of the hour"
+    time = np.arange(shape[2]), {"units": "h" if interval == "hourly" else "d", "long_name": begins}
+    return xr.Dataset(
+        {name: (("sample", "winter", "time"), each.astype(np.float32)) for name, each in values.items()},
+        coords={"sample": [0, 4, 7], "winter": [1, 2], "time": ("time", *time)},
+    )
+
+
+@pytest.mark.parametrize("interval", ["hourly", "daily"])
+def test_the_coldest_week_is_found_and_drawn(interval: str) -> None:
+    of_day = 24 if interval == "hourly" else 1
+    week = figures.coldest_week(traces(interval=interval))
+    assert (int(week["sample"]), int(week["winter"]), int(week["time"][0])) == (4, 2, 9 * of_day)
+    assert week.sizes["time"] == 7 * of_day
+    assert int(figures.coldest_week(traces(interval=interval), 7, 1)["sample"]) == 7
+    figure = figures.cold_week(week, plt.figure())
+    figure.canvas.draw()
+    warm, power = figure.axes
+    assert power.get_xlabel() == "time (d), from 10 November, 0:00"
+    assert (warm.get_ylabel(), power.get_ylabel()) == ("temperature (°C)", "heat (MW)")
+    tops = [band.get_paths()[0].vertices[:, 1].max() for band in power.collections]
+    demand = week["heat_demand"].values
+    assert [band.get_label() for band in power.collections][-1] == "unmet"
+    assert tops[0] == pytest.approx(1.5)
+    assert tops[-1] == pytest.approx(demand.max(), rel=1e-6)
+    np.testing.assert_array_equal(power.get_lines()[0].get_ydata()[:-1], demand)
+    plt.close(figure)
+
+
+def test_a_week_of_few_series_is_drawn_and_one_of_failed_samples_refused() -> None:
+    week = figures.coldest_week(traces()[["outdoor_temperature", "heat_demand"]])
+    plt.close(figures.cold_week(week, plt.figure()))
+    with pytest.raises(ValueError, match="no traced sample ended well"):
+        figures.coldest_week(traces() * np.nan)
+
+
+def luminance(colour: Any) -> float:
+    """Relative luminance (WCAG 2.1)."""
+    parts = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize("on_dark", [False, True])
+def test_colours_are_seen_on_their_background(on_dark: bool) -> None:
+    with figures.dark() if on_dark else matplotlib.rc_context():
+        paper = luminance(matplotlib.rcParams["axes.facecolor"])
+        ink = colours()
+        of_text = matplotlib.rcParams["text.color"]
+        figure, axes = plt.subplots()
+        figures.water_temperature_by_winter(plant_ensemble(), axes)
+        used = {matplotlib.colors.to_hex(line.get_color()).upper() for line in axes.get_lines()}
+        plt.close(figure)
+    assert (paper < 0.05) == on_dark
+    assert used == {ink.orange, ink.blue}
+    for colour, least in ((ink.blue, 3), (ink.orange, 3), (ink.green, 3), (ink.grey, 4.5), (of_text, 7)):
+        low, high = sorted((paper, luminance(colour)))
+        assert (high + 0.05) / (low + 0.05) >= least, colour
+    assert luminance(matplotlib.rcParams["axes.facecolor"]) == 1.0  # as before

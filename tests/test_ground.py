@@ -6,8 +6,21 @@ import numpy as np
 import pytest
 from exact import Wall, chain, rock_impedance, talbot
 from numpy.typing import NDArray
+from scipy.special import exp1
 
-from kernels.ground import FINE, HOUR, HOURLY, YEAR, Modes, Shell, Surroundings, advance, recall, step_response
+from kernels.ground import (
+    FINE,
+    HOUR,
+    HOURLY,
+    YEAR,
+    Modes,
+    Shell,
+    Surroundings,
+    advance,
+    recall,
+    rock_response,
+    step_response,
+)
 
 Array = NDArray[Any]
 GRIDS = {"hourly": HOURLY, "fine": FINE}
@@ -203,3 +216,48 @@ def test_undisturbed_rock_stays_so() -> None:
     recall(decay(YEAR), WEIGHT, memory, UNDISTURBED, found)
     np.testing.assert_array_equal(memory, 0.0)
     np.testing.assert_array_equal(found, UNDISTURBED)
+
+
+# The rock around a borehole
+
+
+def test_rock_at_the_wall_is_the_cylinder() -> None:
+    radius, alpha = 0.12, CONDUCTIVITY / HEAT_CAPACITY
+    times = np.array(list(CYLINDER)) * radius**2 / alpha
+    one = np.ones(1)
+    found = rock_response(
+        radius=radius * one,
+        distance=radius * one,
+        conductivity=CONDUCTIVITY * one,
+        heat_capacity=HEAT_CAPACITY * one,
+        times=times,
+    )
+    np.testing.assert_allclose(2 * np.pi * CONDUCTIVITY * found[:, 0], list(CYLINDER.values()), rtol=1e-6)
+
+
+def test_rock_far_from_a_thin_borehole_is_that_of_a_line_source() -> None:
+    distance = np.array([0.5, 2.0, 10.0, 40.0])
+    times, one = YEAR * np.array([1.0, 10.0, 30.0]), np.ones(4)
+    found = rock_response(
+        radius=0.001 * one,
+        distance=distance,
+        conductivity=CONDUCTIVITY * one,
+        heat_capacity=HEAT_CAPACITY * one,
+        times=times,
+    )
+    line = exp1(distance**2 * HEAT_CAPACITY / (4 * CONDUCTIVITY * times[:, None])) / (4 * np.pi * CONDUCTIVITY)
+    np.testing.assert_allclose(found, line, rtol=1e-4, atol=5e-8)  # 24 points: 2e-7 of the response
+
+
+def test_rock_loses_the_heat_that_is_taken() -> None:
+    radius, distance = 0.12, np.geomspace(0.12, 300.0, 4000)
+    one, times = np.ones(len(distance)), np.array([0.4, 10.0]) * YEAR
+    found = rock_response(
+        radius=radius * one,
+        distance=distance,
+        conductivity=CONDUCTIVITY * one,
+        heat_capacity=HEAT_CAPACITY * one,
+        times=times,
+    )
+    lost = np.trapezoid(HEAT_CAPACITY * found * 2 * np.pi * distance, distance, axis=1)
+    np.testing.assert_allclose(lost, times, rtol=2e-3)  # J/m of 1 W/m

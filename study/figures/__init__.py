@@ -1,0 +1,43 @@
+"""Pictures of an ensemble, each a function from a Dataset to Axes, and of a climate fitted to a file.
+
+`dark` makes them for a dark background. Colours are those of Okabe and Ito (2008), which colour-blind readers can tell
+apart.
+"""
+
+from study.figures.carbon import accounts, carbon_reduction_distribution, carbon_reduction_exceedance
+from study.figures.climate import climate_fit
+from study.figures.convergence import convergence
+from study.figures.drivers import sobol_indices
+from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
+from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
+from study.figures.reliability import (
+    probability_of_frequency,
+    reliability_by_winter,
+    unmet_against_severity,
+    unmet_heat_by_winter,
+)
+from study.figures.style import BLUE, GREEN, GREY, ORANGE, dark
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "accounts",
+    "carbon_reduction_distribution",
+    "carbon_reduction_exceedance",
+    "climate_fit",
+    "cold_week",
+    "coldest_week",
+    "convergence",
+    "dark",
+    "field_from_above",
+    "probability_of_frequency",
+    "reliability_by_winter",
+    "sobol_indices",
+    "temperature_along_well",
+    "temperature_around_well",
+    "unmet_against_severity",
+    "unmet_heat_by_winter",
+    "water_temperature_by_winter",
+]
