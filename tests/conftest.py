@@ -61,6 +61,7 @@ def stop_run(*arguments: str | Path, folder: Path, how: signal.Signals, when: Ca
     -------
     Exit status and standard error.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and their children, ignore it
     process = subprocess.Popen(
         [Path(sys.executable).with_name("hotland"), *map(str, arguments)],
         cwd=folder,
