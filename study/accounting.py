@@ -23,6 +23,7 @@ from kernels.carbon import (
 from study.carbon import BURNING, ELECTRIC_BASELINES
 from study.config import Study
 from study.heating import capacity
+from study.variables import FUELS, HEATERS
 from study.wells import Inputs, pipe_sizes
 
 Array = NDArray[np.float64]
@@ -31,8 +32,7 @@ STEEL, INNER_PIPE, CEMENT = 7850.0, 950.0, 1320.0
 """Density of casing and of polyethylene, and dry cement in the grout's volume, kg/m³: neat class G slurry of 1,900
 kg/m³ with 0.44 kg of water per kg of cement (API Specification 10A)."""
 
-HEATERS = ("peak_heating", "reserve_heating")
-FLOWS = ("heat_delivered", "electricity", "electricity_covered", *(f"fuel_{section}" for section in HEATERS))
+FLOWS = ("heat_delivered", "electricity", "electricity_covered", *FUELS)
 """Variables of `study.variables` that accounts are made of, those of them that an ensemble has."""
 
 

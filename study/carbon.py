@@ -33,7 +33,6 @@ ELECTRIC_BASELINES = ("electric_boiler", "ground_source_heat_pump", "air_source_
 ElectricityAccount = Literal["location", "market", "hourly"]
 """How the electricity of the heating counts: with the grid's factor; free of carbon as far as certificates go; or free
 as far as the site's own power covers it hour by hour."""
-ELECTRICITY_ACCOUNTS: tuple[ElectricityAccount, ...] = get_args(ElectricityAccount)
 
 NEEDED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("purchased_heat", "coal_chp", "district_heating"), ("baseline_factor",)),

@@ -480,6 +480,11 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
     return {key: value for name, child in nested.items() for key, value in flatten(child, f"{prefix}{name}.").items()}
 
 
+def study_of(attributes: Mapping[Any, Any]) -> Study:
+    """Return the study that an ensemble's attributes hold."""
+    return Study.model_validate(json.loads(attributes["study"]))
+
+
 def load_study(path: str | Path) -> Study:
     """Return the study that a YAML file describes; ConfigError when it is wrong in any way."""
     folder = Path(path).parent

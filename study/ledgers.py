@@ -3,7 +3,6 @@ everyday units; and what every other account makes of the same ensemble.
 """
 
 import itertools
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from study.accounting import FLOWS, account, embodied
 from study.carbon import BASELINES, ElectricityAccount, baseline_in_words
-from study.config import ConfigError, Study
+from study.config import ConfigError, Study, study_of
 from study.heating import capacity
 from study.reaccounting import with_account
 from study.sampling import sample_inputs
@@ -66,7 +65,7 @@ def ledgers(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Li
     EnsembleError
         When too many failed.
     """
-    study = Study.model_validate(json.loads(dataset.attrs["study"]))
+    study = study_of(dataset.attrs)
     winters = Winters(usable(dataset, most_failed), study.resolved(), most_failed)
     inputs = sample_inputs(study, dataset["sample"].values)
     parts = (
@@ -127,7 +126,7 @@ def _company(study: Study, winters: Winters) -> Iterator[Line]:
 
 def _life_cycle(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
     section = "Life cycle"
-    built = xr.zeros_like(winters.dataset["status"], dtype=float) + embodied(study, inputs)
+    built = winters.by_sample(embodied(study, inputs))
     running = winters.values("carbon_reduction") + winters.values("carbon_embodied")
     yield Line("embodied", section, "emissions of building wells and heat pumps", "t CO2", winters.level(built))
     heat = winters.values("heat_delivered").sum("winter")
@@ -177,12 +176,16 @@ def _land(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
     none = Estimate(0.0, 0.0, 0.0)
     words = "groundwater taken: a closed loop, whose water stays in its pipes"
     yield Line("groundwater", section, words, "m³", none)
-    area = xr.zeros_like(winters.dataset["status"], dtype=float) + field_area(study, inputs)
-    heat = winters.values("heat_delivered") - winters.values("heat_backup")
-    power = heat.mean("winter") / (24 * study.season.days)
+    area = winters.by_sample(field_area(study, inputs))
+    power = _pump_heat(winters).mean("winter") / (24 * study.season.days)
     yield Line("field_area", section, "ground above the field of wells", "ha", winters.level(area / 1e4))
     words = "the same over the mean heat of the heat pumps"
     yield Line("field_area_per_power", section, words, "ha/MW", winters.ratio(area / 1e4, power))
+
+
+def _pump_heat(winters: Winters) -> xr.DataArray:
+    """Heat delivered by the heat pumps, MWh, (sample, winter)."""
+    return winters.values("heat_delivered") - winters.values("heat_backup")
 
 
 def field_area(study: Study, inputs: Inputs) -> np.ndarray:
@@ -214,18 +217,14 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
     if other.shallow_field is None:
         other = Study.model_validate({**other.resolved(), "shallow_field": {}})
     inputs = sample_inputs(other, dataset["sample"].values)
-    of_pumps = (some.values("heat_delivered") - some.values("heat_backup")).mean("winter")
+    heat = _pump_heat(some)
+    of_pumps = heat.mean("winter")
     plant = _shallow_plant(other, inputs, of_pumps.values)
     without = np.array([problem is not None for problem in plant.problem])
     if without.any():
         words = f"samples without such a plant: {next(filter(None, plant.problem))}"
-        yield Line("shallow_none", section, words, "%", some.chance(xr.zeros_like(dataset["status"]) + without > 0))
+        yield Line("shallow_none", section, words, "%", some.chance(some.by_sample(without) > 0))
         return
-
-    def told(values: Array) -> xr.DataArray:
-        return xr.zeros_like(dataset["status"], dtype=float) + values
-
-    heat = some.values("heat_delivered") - some.values("heat_backup")
     electricity = some.values("electricity") - some.values("electricity_backup")
     every, bought = some.values("heat_delivered"), some.values("electricity") + _fuel(dataset)
     coldest = some.values("inlet_temperature_min")
@@ -240,16 +239,16 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
     for key, words, units, deep, shallow in pairs:
         into, mean = (" (inlet)", " (mean of flow and return)") if units == "°C" else ("", "")
         yield Line(f"deep_{key}", section, f"deep wells: {words}{into}", units, deep)
-        yield Line(f"shallow_{key}", section, f"shallow: {words}{mean}", units, some.level(told(shallow)))
+        yield Line(f"shallow_{key}", section, f"shallow: {words}{mean}", units, some.level(some.by_sample(shallow)))
     for key, words, units, values in (
         ("boreholes", "boreholes", "", plant.boreholes),
         ("drilled", "drilled", "km", plant.drilled / 1e3),
         ("land", "ground above them", "ha", plant.land / 1e4),
     ):
-        yield Line(f"shallow_{key}", section, f"shallow: {words}", units, some.level(told(values)))
+        yield Line(f"shallow_{key}", section, f"shallow: {words}", units, some.level(some.by_sample(values)))
     power = of_pumps / (24 * study.season.days)
     words = "shallow: ground over the mean heat of the heat pumps"
-    yield Line("shallow_land_per_power", section, words, "ha/MW", some.ratio(told(plant.land) / 1e4, power))
+    yield Line("shallow_land_per_power", section, words, "ha/MW", some.ratio(some.by_sample(plant.land) / 1e4, power))
 
 
 def _of_some(winters: Winters, dataset: xr.Dataset) -> str:
@@ -321,7 +320,7 @@ def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> l
     EnsembleError
         When too many samples failed.
     """
-    study = Study.model_validate(json.loads(dataset.attrs["study"]))
+    study = study_of(dataset.attrs)
     samples = usable(dataset, most_failed)
     winters = Winters(samples, study.resolved(), most_failed)
     accounts: list[ElectricityAccount] = ["location", "market"]
@@ -330,20 +329,19 @@ def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> l
     claim = study.claim.carbon_reduction if study.claim else None
     lines = []
     for electricity, baseline in itertools.product(accounts, BASELINES):
+        key, words = f"{baseline}_{electricity}", f"instead of {baseline_in_words(baseline)}"
+        section = "Carbon reduction per winter, mean; "
         try:
             other = with_account(study, baseline=baseline, electricity=electricity)
         except ConfigError as error:
-            none, key = Estimate(np.nan, remark=str(error)), f"carbon_reduction_{baseline}_{electricity}"
-            section = f"Carbon reduction per winter, mean; electricity {electricity}"
-            lines.append(Line(key, section, f"instead of {baseline_in_words(baseline)}", "t CO2", none))
+            none = Estimate(np.nan, remark=str(error))
+            lines.append(Line(f"carbon_reduction_{key}", f"{section}electricity {electricity}", words, "t CO2", none))
             continue
         data = carbon_reduction(samples, other)
-        words = baseline_in_words(baseline)
         how = f"built-in figures, {other.carbon.words.partition('; ')[2]}"
-        key, section = f"{baseline}_{electricity}", f"Carbon reduction per winter, mean; {how}"
-        lines.append(Line(f"carbon_reduction_{key}", section, f"instead of {words}", "t CO2", winters.mean(data)))
+        lines.append(Line(f"carbon_reduction_{key}", f"{section}{how}", words, "t CO2", winters.mean(data)))
         if claim is not None:
             section = f"Probability of {claim:,.0f} t CO2 or more on average over the life; {how}"
             likely = winters.chance(data.mean("winter") >= claim)
-            lines.append(Line(f"p_claim_{key}", section, f"instead of {words}", "%", likely))
+            lines.append(Line(f"p_claim_{key}", section, words, "%", likely))
     return lines

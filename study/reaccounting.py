@@ -4,6 +4,7 @@ What an account is made of (`study.accounting`) is stored, or drawn again, so no
 fail: those may fail no longer, or others instead. The new ensemble has the bits that a run with the account has.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def with_account(
     baseline
         A built-in one of `study.carbon.BASELINES`, with the figures that come with it.
     electricity
-        One of `study.carbon.ELECTRICITY_ACCOUNTS`; market-based as the study has it, or if it has no such account with
+        A `study.carbon.ElectricityAccount`; market-based as the study has it, or if it has no such account with
         certificates for all of it.
     accounts
         A YAML file with any of the `SECTIONS` of a study file: their keys go before the study's.
@@ -209,9 +210,10 @@ def reaccount(
             watch(number, len(blocks))
             with reading(source):
                 (receipt,) = of_source.receipts([block])
-                if problems := damaged(source, block, receipt, chunks_in(before, arrays, block)):
+                read = functools.cache(source.read)
+                if problems := damaged(read, block, receipt, chunks_in(before, arrays, block)):
                     raise EnsembleError(f"{source}: damaged: {problems[0]}; `hotland verify` tells all")
-                _write(study, before, of_source, ensemble, block, receipt)
+                _write(study, before, ensemble, block, receipt, read)
         watch(len(blocks), len(blocks))
         state = "finished"
         if len(blocks) < len(missing):
@@ -229,18 +231,23 @@ def reaccount(
 
 
 def _write(
-    study: Study, before: Study, source: Ensemble, ensemble: Ensemble, block: Block, receipt: Mapping[str, Any]
+    study: Study,
+    before: Study,
+    ensemble: Ensemble,
+    block: Block,
+    receipt: Mapping[str, Any],
+    read: Callable[[str], bytes],
 ) -> None:
     """Write a block of the new ensemble: flows of energy as they are stored, accounts and inputs made again."""
     made_again = {*ACCOUNTS, *map(variable_name, before.uncertain)}
     names = [name for name in receipt["sha256"] if name.partition("/")[0] not in made_again]
-    objects = dict(zip(names, source.storage.read_many(names), strict=True))
+    objects = {name: read(name) for name in names}
     digests = {name: receipt["sha256"][name] for name in names}
     of_winters = variables_of(study)
 
     def stored(name: str) -> NDArray[Any]:
         """Numbers of a variable of samples or winters."""
-        shape = (source.block_size, study.winters) if name in of_winters else (source.block_size,)
+        shape = (ensemble.block_size, study.winters) if name in of_winters else (ensemble.block_size,)
         return decode(objects[f"{name}/{chunk_key(block.index, len(shape))}"], shape, TYPES.get(name, "float64"))
 
     inputs = sample_inputs(study, block.rows)

@@ -233,29 +233,22 @@ def own_dimension(name: str, replicate: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _scrambled_dimension(seed: int, replicate: int, name: str) -> tuple[NDArray[np.uint32], np.uint32]:
-    """Direction numbers, (bit,), and digital shift of the dimension of an input that the user names.
+    """Direction numbers, (bit,), and digital shift of the dimension of an input that is not in `SOBOL_DIMENSIONS`.
 
-    Scrambled as scipy does it (random lower triangular matrix with a unit diagonal, and shift), but one by one, so that
-    a dimension's bits are those of its name.
+    An input that the user names has its own dimension, any other the first one, van der Corput's sequence. Scrambled as
+    scipy does it (random lower triangular matrix with a unit diagonal, and shift), but one by one, so that a
+    dimension's bits are those of its name.
     """
-    above = len(OWN_DIMENSIONS) * name.startswith(OTHER)
-    return _scrambled(_directions()[own_dimension(name.removeprefix(OTHER), replicate) + above], seed, replicate, name)
-
-
-def _scrambled(
-    directions: NDArray[np.uint32], seed: int, replicate: int, name: str
-) -> tuple[NDArray[np.uint32], np.uint32]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, _key("sobol parameters"), replicate, _key(name)]))
     matrix = np.tril(rng.integers(0, 2, (_BITS, _BITS), dtype=np.uint32), -1) + np.eye(_BITS, dtype=np.uint32)
     place = np.arange(_BITS, dtype=np.uint32)[::-1, None]  # the first bit is the most significant one
+    directions = np.uint32(1) << place[:, 0]
+    if _has_dimension(name):
+        above = len(OWN_DIMENSIONS) * name.startswith(OTHER)
+        directions = _directions()[own_dimension(name.removeprefix(OTHER), replicate) + above]
     digits = directions >> place & np.uint32(1)
     scrambled = ((matrix @ digits & np.uint32(1)) << place).sum(axis=0, dtype=np.uint32)
     return scrambled, rng.integers(0, 2**_BITS, dtype=np.uint32)
-
-
-def _van_der_corput() -> NDArray[np.uint32]:
-    """Direction numbers of the first dimension of all, (bit,)."""
-    return np.uint32(1) << np.arange(_BITS, dtype=np.uint32)[::-1]
 
 
 @lru_cache(maxsize=1)
@@ -305,7 +298,7 @@ def _padding(seed: int, name: str, replicate: NDArray[np.int64], index: NDArray[
     u = np.empty(len(index))
     for each in np.unique(replicate):
         rows = np.flatnonzero(replicate == each)
-        directions, shift = _scrambled(_van_der_corput(), seed, int(each), name)
+        directions, shift = _scrambled_dimension(seed, int(each), name)
         order = shuffled(index[rows], np.random.SeedSequence([seed, _key("order"), int(each), _key(name)]))
         u[rows] = _digital(directions[None], np.array([shift]), order ^ order >> 1)[0]
     return u

@@ -95,6 +95,10 @@ class Winters:
         """What the samples that ended well gave, (sample, ...)."""
         return data.transpose("sample", ...).values[~self.dataset["failed"].values]
 
+    def by_sample(self, values: Any) -> xr.DataArray:
+        """One number of each sample, (sample,), labelled."""
+        return xr.zeros_like(self.dataset["status"], dtype=float) + values
+
     def chance(self, event: xr.DataArray) -> Estimate:
         return estimate(statistics.probability(event, over=event.dims, **self._how))
 

@@ -63,10 +63,9 @@ VARIABLES: dict[str, dict[str, Any]] = {
 }
 """Variables of (sample, winter) that every ensemble has."""
 
-FUELS = {
-    "fuel_peak_heating": variable("MWh", "fuel of the peak heating"),
-    "fuel_reserve_heating": variable("MWh", "fuel of the reserve heating"),
-}
+HEATERS = ("peak_heating", "reserve_heating")
+"""Sections of a study whose heaters may burn fuel."""
+FUELS = {f"fuel_{section}": variable("MWh", f"fuel of the {section.replace('_', ' ')}") for section in HEATERS}
 PARK = {
     "park_emissions_per_energy_before": variable(
         "t CO2 tce-1", "emissions of the park per unit of its energy, with the heat supply that is replaced"
@@ -97,7 +96,7 @@ ACCOUNTS = (*(name for name in VARIABLES if name.startswith("carbon_")), "grid_e
 
 def variables_of(study: "Study") -> dict[str, dict[str, Any]]:
     """Return the variables of (sample, winter) of a study's ensemble, with their attributes."""
-    burning = [f"fuel_{section}" for section in ("peak_heating", "reserve_heating") if getattr(study, section).burns]
+    burning = [f"fuel_{section}" for section in HEATERS if getattr(study, section).burns]
     of_power = OWN_POWER_VARIABLES if study.own_power else {}
     return VARIABLES | {name: FUELS[name] for name in burning} | of_power | (PARK if study.park else {})
 

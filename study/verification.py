@@ -103,7 +103,7 @@ def verify(
             except EnsembleError as error:
                 found.problems.append(f"block {block.index}: {str(error).removeprefix(f'{storage}: ')}")
                 continue
-            found.problems += damaged(storage, block, receipts[block.index], chunks_in(study, arrays, block))
+            found.problems += damaged(storage.read, block, receipts[block.index], chunks_in(study, arrays, block))
             found.checked += 1
     if blocks and not same_code:
         raise EnsembleError(
@@ -205,9 +205,9 @@ def chunks_in(study: Study, arrays: dict[str, Any], block: Block) -> dict[str, t
 
 
 def damaged(
-    storage: Storage, block: Block, receipt: dict[str, Any], chunks: dict[str, tuple[tuple[int, ...], str]]
+    read: Callable[[str], bytes], block: Block, receipt: dict[str, Any], chunks: dict[str, tuple[tuple[int, ...], str]]
 ) -> list[str]:
-    """What is wrong with the chunks of a block, in words."""
+    """What is wrong with the chunks of a block, in words; `read` is that of `study.storage.Storage`."""
     digests, problems = receipt["sha256"], []
     if (receipt.get("start"), receipt.get("stop")) != (block.start, block.stop):
         problems.append("the receipt is of other rows")
@@ -215,7 +215,7 @@ def damaged(
     problems += [f"the receipt covers {name!r}, which is not of it" for name in sorted(digests.keys() - chunks.keys())]
     for name, (shape, kind) in chunks.items():
         try:
-            values = decode(storage.read(name), shape, kind)
+            values = decode(read(name), shape, kind)
             if digest(values) != digests.get(name, digest(values)):
                 problems.append(f"{name} is not what was written")
             elif name.startswith("status/"):

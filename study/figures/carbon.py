@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from study.carbon import BASELINES, baseline_in_words
-from study.config import Study
+from study.config import study_of
 from study.figures.style import colours, ended_well, ends, legend_above
 from study.ledgers import carbon_reduction
 from study.reaccounting import with_account
@@ -80,7 +80,7 @@ def accounts(dataset: xr.Dataset, axes: Axes) -> Axes:
     """
     ink = colours()
     good = ended_well(dataset, axes)
-    study = Study.model_validate(json.loads(dataset.attrs["study"]))
+    study = study_of(dataset.attrs)
     kinds = [
         ("location", "grid's electricity", ink.orange, "o"),
         ("market", "all electricity certified", ink.blue, "s"),

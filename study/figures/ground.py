@@ -1,14 +1,12 @@
 """Pictures of the wells and the ground: along a well, around it, and the field from above."""
 
-import json
-
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from study.config import Study
+from study.config import study_of
 from study.figures.style import colours, ended_well, legend_above
 from study.ground import cooling_around, cooling_of_wells
 
@@ -55,7 +53,7 @@ def temperature_around_well(dataset: xr.Dataset, axes: Axes) -> Axes:
     At the end of the heating season of the first, a middle and the last winter, on the mean over the depth; lines are
     medians of the first samples, bands 90 % of them (`study.ground.cooling_around`).
     """
-    ink, study = colours(), Study.model_validate(json.loads(dataset.attrs["study"]))
+    ink, study = colours(), study_of(dataset.attrs)
     last = dataset.sizes["winter"]
     winters = sorted({1, (last + 2) // 3, last})
     distance, cooling = cooling_around(study, ended_well(dataset, axes), winters)
@@ -79,7 +77,7 @@ def field_from_above(dataset: xr.Dataset, axes: Axes) -> Axes:
     Means of the first samples; 90 % of them are told of the coldest well and of the warmest
     (`study.ground.cooling_of_wells`).
     """
-    ink, study = colours(), Study.model_validate(json.loads(dataset.attrs["study"]))
+    ink, study = colours(), study_of(dataset.attrs)
     places, cooling = cooling_of_wells(study, ended_well(dataset, axes))
     mean = cooling.mean(axis=0)
     digits = 1 if mean.max() >= 1.0 else 2
