@@ -340,7 +340,11 @@ def account(
             ).address
         dataset = open_ensemble(store)
         with reading(Storage.at(store)):
-            lines = [*carbon_lines(dataset, most_failed=most), *ledgers(dataset, most_failed=most)]
+            try:
+                lines = carbon_lines(dataset, most_failed=most)
+            except ValueError as error:  # nothing to tell
+                raise RunError(str(error)) from error
+            lines += ledgers(dataset, most_failed=most)
             lines += every_account(dataset, most_failed=most) if every else []
             if as_json:
                 click.echo(to_json(dataset, lines))

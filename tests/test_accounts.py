@@ -548,6 +548,9 @@ def test_the_command(
     )
     status, again, _ = command("account", sound, *other, "--json", capsys=capsys, monkeypatch=monkeypatch)
     assert json.loads(again) == found
+    prepare(SMOKE, Storage.at(tmp_path / "begun.zarr"), block_size=64)
+    status, out, err = command("account", tmp_path / "begun.zarr", capsys=capsys, monkeypatch=monkeypatch)
+    assert (status, out, err) == (1, "", "no sample is done yet, so there is nothing to say\n")
     for arguments, words in (
         (("--baseline", "oven"), "baseline 'oven': allowed: "),
         (("--electricity", "hourly"), "own_power"),
