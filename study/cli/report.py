@@ -1,0 +1,36 @@
+"""`hotland report`."""
+
+from pathlib import Path
+
+import click
+
+from study.cli.screen import share_of
+
+
+@click.command()
+@click.argument("store")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The file, .html.  [default: beside the store; in the present folder for one in an object store]",
+)
+@click.option(
+    "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
+)
+def report(store: str, output: Path | None, most_failed: str) -> None:
+    """Write a report of the ensemble STORE: one HTML file with the answer, pictures, accounts and sources."""
+    from study import report as reports
+    from study.storage import Storage
+
+    most, storage = share_of("--most-failed", most_failed), Storage.at(store)
+    if output is None:
+        name = Path(f"{storage.address.rpartition('/')[2]}").with_suffix(".html").name
+        output = storage.path.with_name(name) if storage.path else Path(name)
+    elif output.suffix not in (".html", ".htm"):
+        raise click.UsageError(f"--output {output}: allowed: a file named .html")
+    page = reports.report(store, most_failed=most)
+    try:
+        output.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+    click.echo(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")
