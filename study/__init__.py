@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from study.comparison import compare
     from study.config import Study
     from study.config import load_study as load
     from study.engine import run
@@ -25,6 +26,7 @@ __all__ = [
     "RunError",
     "StorageError",
     "Study",
+    "compare",
     "load",
     "open_ensemble",
     "open_traces",
@@ -35,6 +37,7 @@ __all__ = [
 _HOMES = {
     **{name: ("study.errors", name) for name in __all__ if name.endswith("Error")},
     "Study": ("study.config", "Study"),
+    "compare": ("study.comparison", "compare"),
     "load": ("study.config", "load_study"),
     "open_ensemble": ("study.ensemble", "open_ensemble"),
     "open_traces": ("study.traces", "open_traces"),

@@ -75,7 +75,8 @@ class Winters:
     most_failed: float
 
     @property
-    def _how(self) -> dict[str, Any]:
+    def how(self) -> dict[str, Any]:
+        """Options of the estimators."""
         return {"design": self.study["design"], "most_failed": self.most_failed}
 
     @property
@@ -100,10 +101,10 @@ class Winters:
         return xr.zeros_like(self.dataset["status"], dtype=float) + values
 
     def chance(self, event: xr.DataArray) -> Estimate:
-        return estimate(statistics.probability(event, over=event.dims, **self._how))
+        return estimate(statistics.probability(event, over=event.dims, **self.how))
 
     def mean(self, data: xr.DataArray, limits: Limits = (None, None)) -> Estimate:
-        return estimate(statistics.mean(data, over=data.dims, limits=limits, **self._how))
+        return estimate(statistics.mean(data, over=data.dims, limits=limits, **self.how))
 
     def level(self, data: xr.DataArray) -> Estimate:
         """Mean; where it is the same in all samples nothing is left to sampling."""
@@ -116,14 +117,14 @@ class Winters:
 
     def limits(self, name: str) -> Limits:
         """Lowest and highest that an output can be."""
-        if name in _SHARES:
+        if name in SHARES:
             return (0.0, 1.0)
         if name in _HOURS and "season" in self.study:
             return (0.0, 24.0 * Days.model_validate(self.study["season"]).days)
         return (0.0, None) if name in (*_HOURS, *_NOT_NEGATIVE) else (None, None)
 
     def quantile(self, data: xr.DataArray, share: float) -> Estimate:
-        return estimate(statistics.quantile(data, share, over=data.dims, **self._how))
+        return estimate(statistics.quantile(data, share, over=data.dims, **self.how))
 
     def quantile_of_means(self, data: xr.DataArray, share: float) -> Estimate:
         """Quantile over the samples of the means of their winters, and how much of their spread is chance."""
@@ -141,16 +142,16 @@ class Winters:
         return replace(found, remark="; ".join(filter(None, [found.remark, remark])))
 
     def order_statistic(self, data: xr.DataArray, rank: int, limits: Limits) -> Estimate:
-        return estimate(statistics.order_statistic(data, rank, OF_WINTERS, limits=limits, **self._how))
+        return estimate(statistics.order_statistic(data, rank, OF_WINTERS, limits=limits, **self.how))
 
     def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray) -> Estimate:
-        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self._how))
+        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self.how))
 
     def variance_share(self, data: xr.DataArray) -> Estimate:
-        return estimate(statistics.variance_share(data, **self._how))
+        return estimate(statistics.variance_share(data, **self.how))
 
 
-_SHARES = ("heating_reliability", "peak_heating_share")
+SHARES = ("heating_reliability", "peak_heating_share")
 _HOURS = ("unmet_hours", "longest_shortfall", "cold_hours", "outage_hours", "inlet_limit_hours")
 _NOT_NEGATIVE = ("heat_unmet", "shortfalls", "worst_shortfall", "cold_degree_hours")
 
@@ -561,6 +562,15 @@ def _counts(dataset: xr.Dataset) -> dict[str, Any]:
 def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> None:
     """Print the answer for people."""
     counts = _counts(dataset)
+    text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
+    if counts["failed"]:
+        text += f"; {counts['failed']:,} of the samples failed, {100 * counts['failed_share']:.2g} %{_why(dataset)}"
+    console.print("\n".join([text, *describe_failures(dataset)]))
+    print_lines(lines, console, failed=counts["failed"])
+
+
+def print_lines(lines: list[Line], console: Console, *, failed: int) -> None:
+    """Print lines by their sections, and the notes of their estimates; of how many samples failed, bounds too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("", width=60)
     table.add_column("value", justify="right", width=14)
@@ -576,13 +586,9 @@ def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> Non
             note = f" [{notes.index(line.estimate.remark) + 1}]" if line.estimate.remark else ""
             table.add_row(f"  {line.words}", value, Text(interval + note), line.units)
             lowest, highest = line.estimate.lowest, line.estimate.highest
-            if counts["failed"] and lowest < highest:
+            if failed and lowest < highest:
                 bounds = Line("", "", "", line.units, Estimate(line.estimate.value, lowest, highest))
                 table.add_row("    wherever the failed samples lie", "", formatted(bounds)[1], line.units)
-    text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
-    if counts["failed"]:
-        text += f"; {counts['failed']:,} of the samples failed, {100 * counts['failed_share']:.2g} %{_why(dataset)}"
-    console.print("\n".join([text, *describe_failures(dataset)]))
     console.print(table)
     for number, note in enumerate(notes, start=1):
         console.print(f"[{number}] {note}", markup=False)

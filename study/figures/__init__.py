@@ -7,6 +7,7 @@ apart.
 from study.figures.carbon import accounts, carbon_reduction_distribution, carbon_reduction_exceedance
 from study.figures.climate import climate_fit
 from study.figures.convergence import convergence
+from study.figures.designs import designs, difference_of_designs, exceedance_of_designs, pareto_front
 from study.figures.drivers import sobol_indices
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
 from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
@@ -31,7 +32,11 @@ __all__ = [
     "coldest_week",
     "convergence",
     "dark",
+    "designs",
+    "difference_of_designs",
+    "exceedance_of_designs",
     "field_from_above",
+    "pareto_front",
     "probability_of_frequency",
     "reliability_by_winter",
     "sobol_indices",

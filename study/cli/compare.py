@@ -1,0 +1,108 @@
+"""`hotland compare`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from study.cli.screen import WIDTH, share_of
+
+if TYPE_CHECKING:
+    from study.comparison import Comparison
+
+
+@click.command()
+@click.argument("stores", nargs=-1, required=True, metavar="STORE STORE...")
+@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="Output to compare; may be repeated.")
+@click.option("--utility", metavar="VARIABLE", help="Of what regret is told.")
+@click.option(
+    "--objective", "objectives", multiple=True, metavar="VARIABLE", help="Of the Pareto front; may be repeated."
+)
+@click.option(
+    "--alike",
+    default="0.1%",
+    show_default=True,
+    metavar="SHARE",
+    help="Of the first design's mean: up to which difference designs count as alike.",
+)
+@click.option("--picture", type=click.Path(path_type=Path), help="A picture to write, .png, .svg or .pdf.")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+@click.option(
+    "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
+)
+def compare(
+    stores: tuple[str, ...],
+    outputs: tuple[str, ...],
+    utility: str | None,
+    objectives: tuple[str, ...],
+    alike: str,
+    picture: Path | None,
+    as_json: bool,
+    most_failed: str,
+) -> None:
+    """Print how the designs of some ensembles differ, the first STORE being what the others are held against.
+
+    A STORE may have a name before it, wide=ensembles/a.zarr; else it is named after its file.
+    """
+    most, same = share_of("--most-failed", most_failed), share_of("--alike", alike)
+    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
+        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+    named = _named(stores)
+    from study.comparison import compare as compare_designs
+    from study.comparison import print_comparison, to_json
+    from study.ensemble import open_ensemble
+    from study.errors import EnsembleError, HotlandError
+
+    designs = {name: open_ensemble(store) for name, store in named.items()}
+    try:
+        comparison = compare_designs(
+            designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
+        )
+        if as_json:
+            click.echo(to_json(comparison))
+        else:
+            print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
+        if picture is not None:
+            _draw(comparison, picture)
+    except (HotlandError, ConnectionError, click.ClickException):
+        raise
+    except Exception as error:
+        text = str(error).splitlines()[0][:200] if str(error) else ""
+        raise EnsembleError(
+            f"{', '.join(named.values())}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` "
+            "tells which"
+        ) from error
+
+
+def _named(stores: tuple[str, ...]) -> dict[str, str]:
+    """Stores by the names of their designs."""
+    if len(stores) < 2:
+        raise click.UsageError(f"{stores[0]}: allowed: two stores or more")
+    named: dict[str, str] = {}
+    for given in stores:
+        name, equals, store = given.partition("=")
+        if not equals or "/" in name:
+            name, store = given.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), given
+        if not name or not store:
+            raise click.UsageError(f"{given}: allowed: STORE or NAME=STORE")
+        if name in named:
+            raise click.UsageError(
+                f"{given}: {named[name]} is named {name} too; allowed: names of their own, such as other={store}"
+            )
+        named[name] = store
+    return named
+
+
+def _draw(comparison: "Comparison", picture: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from study.figures import designs
+
+    figure = Figure(figsize=(11, 8.4), layout="constrained")
+    designs(comparison, figure)
+    try:
+        figure.savefig(picture, dpi=120)
+    except OSError as error:
+        raise click.UsageError(f"{picture}: cannot be written: {error.strerror or error}") from error
+    click.echo(f"wrote {picture}", err=True)
