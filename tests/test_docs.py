@@ -100,6 +100,15 @@ def test_commands_and_snippet_of_the_page_of_sensitivity(
     plt.close("all")
 
 
+def test_commands_of_the_page_of_decisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    monkeypatch.chdir(tmp_path)
+    assert run_commands((ROOT / "docs" / "decisions.md").read_text(), monkeypatch, capsys) == 5
+    assert (tmp_path / "compare.png").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize("city", built_in_climates())
 def test_one_line_moves_the_shenyang_study(tmp_path: Path, city: str) -> None:
     assert city in README.lower()

@@ -133,9 +133,9 @@ def pareto_front(comparison: Comparison, axes: Axes) -> Axes:
             value, low, high = ends(mean(values - of_first if pairing.paired else values))
             bars.append([[value - low], [high - value]])
         x, y = (_percent(name) * each.values[name].value for name in names)
-        label = f"{each.design}: {100 * each.sampling:.0f} % of resampled replicates"
+        label = f"{each.design}: on the front in {100 * each.sampling:.0f} % of resampled replicates"
         if each.not_known is not None:
-            label += f", {100 * each.not_known.value:.0f} % of samples"
+            label += f", in {100 * each.not_known.value:.0f} % of samples"
         axes.errorbar(
             *(x, y),
             xerr=bars[0],
@@ -150,7 +150,7 @@ def pareto_front(comparison: Comparison, axes: Axes) -> Axes:
     for axis, name in zip("xy", names, strict=True):
         words, units = _about(pairing, name)
         end = "more" if comparison.front.objectives[name] == "higher" else "less"
-        getattr(axes, f"set_{axis}label")(f"{words},\n{_per(pairing, name)} ({units}), {end} is better")
+        getattr(axes, f"set_{axis}label")(f"{words},\n{_per(pairing, name)},\n{end} is better ({units})")
     axes.margins(0.15)
     legend_above(axes, columns=1)
     return axes
