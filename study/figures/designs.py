@@ -91,6 +91,8 @@ def difference_of_designs(
             va="center",
             color=colours().grey,
         )
+        axes.set_xticks([])
+        axes.set_yticks([])
         return axes
     base = _of(pairing.datasets[first], variable)
     for n, name in enumerate(others, start=1):
@@ -152,6 +154,14 @@ def pareto_front(comparison: Comparison, axes: Axes) -> Axes:
         end = "more" if comparison.front.objectives[name] == "higher" else "less"
         getattr(axes, f"set_{axis}label")(f"{words},\n{_per(pairing, name)},\n{end} is better ({units})")
     axes.margins(0.15)
+    bars_of = f"the difference from {next(iter(pairing.datasets))}" if pairing.paired else "the mean"
+    axes.text(
+        *(0.02, 0.02),
+        f"bars: 95 % interval of {bars_of}",
+        transform=axes.transAxes,
+        color=colours().grey,
+        fontsize="small",
+    )
     legend_above(axes, columns=1)
     return axes
 
