@@ -138,6 +138,10 @@ def _together(designs: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
         for (name, dataset), each in zip(designs.items(), rows, strict=True)
     }
     failed = np.any([dataset["status"].values != 0 for dataset in those.values()], axis=0)
+    if failed.all():
+        raise EnsembleError(
+            f"{', '.join(designs)}: no sample ended well in all of them, so there is nothing to compare"
+        )
     return {name: usable(dataset, 1.0).assign_coords(failed=("sample", failed)) for name, dataset in those.items()}
 
 
