@@ -15,6 +15,7 @@ import click
 from study.cli.account import account
 from study.cli.check import check
 from study.cli.climate import climate
+from study.cli.export import export
 from study.cli.info import info
 from study.cli.migrate import migrate
 from study.cli.report import report
@@ -32,7 +33,7 @@ def commands() -> None:
     """How sure is geothermal heat? Monte Carlo uncertainty studies of deep coaxial wells."""
 
 
-for command in (run, check, summary, sensitivity, report, info, account, verify, migrate, well, climate):
+for command in (run, check, summary, sensitivity, report, info, account, export, verify, migrate, well, climate):
     commands.add_command(command)
 
 
