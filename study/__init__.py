@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from study.engine import run
     from study.ensemble import open_ensemble
     from study.errors import ClusterError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
-    from study.export import export
+    from study.exporting import export
     from study.traces import open_traces
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
 _HOMES = {
     **{name: ("study.errors", name) for name in __all__ if name.endswith("Error")},
     "Study": ("study.config", "Study"),
-    "export": ("study.export", "export"),
+    "export": ("study.exporting", "export"),
     "load": ("study.config", "load_study"),
     "open_ensemble": ("study.ensemble", "open_ensemble"),
     "open_traces": ("study.traces", "open_traces"),

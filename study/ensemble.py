@@ -535,17 +535,15 @@ def open_rows(storage: Storage) -> "xr.Dataset":
     """Open a store as `open_ensemble` does, whatever its rows are."""
     import xarray as xr  # slow to import, and not needed to write an ensemble
 
+    from study import reasons
+
     ensemble = Ensemble.open(storage)
     blocks = ensemble.received()  # first: what is received later may be seen, what is not yet there may not
     receipts = ensemble.receipts(blocks)
     with reading(storage):
         dataset = xr.open_zarr(Whole.of(storage), consolidated=True, chunks=None)
-        reason = np.full(dataset.sizes["sample"], "", dtype=object)
-        for receipt in receipts:
-            for row, text in receipt["failed"].items():
-                if row < len(reason):
-                    reason[row] = text
-        dataset["reason"] = ("sample", reason, {"long_name": "why the sample failed"})
+        failed = {row: text for receipt in receipts for row, text in receipt["failed"].items()}
+        dataset["reason"] = reasons.variable(dataset.sizes["sample"], failed)
         dataset.attrs = _in_order(dataset.attrs)
         if isinstance(versions := dataset.attrs.get("packages"), dict):  # in words: NetCDF has no attribute in parts
             dataset.attrs["packages"] = ", ".join(f"{name} {number}" for name, number in versions.items())

@@ -12,7 +12,7 @@ import click
 def export(store: str, output: Path, overwrite: bool) -> None:
     """Write the ensemble STORE to one file for other programs: NetCDF-4, or a table in Parquet."""
     from study.ensemble import reading
-    from study.export import export
+    from study.exporting import export
     from study.storage import Storage
 
     with reading(Storage.at(store)):

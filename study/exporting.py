@@ -5,7 +5,7 @@ the file appears whole or not at all.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -145,22 +145,24 @@ def _write_parquet(dataset: "xr.Dataset", path: Path) -> None:
         dtype = dataset.variables[name].dtype
         return pa.string() if dtype.kind in "OUT" else pa.from_numpy_dtype(dtype)
 
-    def said(attributes: dict[Any, Any]) -> dict[str, str]:
-        return {
-            str(key): value if isinstance(value, str) else _number_or_json(value) for key, value in attributes.items()
-        }
-
-    fields = [pa.field(name, kind(name), metadata=said(dataset.variables[name].attrs)) for name in names]
+    fields = [pa.field(name, kind(name), metadata=_said(dataset.variables[name].attrs)) for name in names]
     units = {name: dataset.variables[name].attrs["units"] for name in names if "units" in dataset.variables[name].attrs}
-    schema = pa.schema(fields, metadata={**said(dataset.attrs), "units": json.dumps(units)})
+    schema = pa.schema(fields, metadata={**_said(dataset.attrs), "units": json.dumps(units)})
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for _, part in _parts(dataset):
             columns = [column(part, name) for name in names]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _number_or_json(value: Any) -> str:
-    return json.dumps(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
+def _said(attributes: Mapping[Any, Any]) -> dict[str, str]:
+    """Attributes as Parquet's metadata holds them: text as it is, all else as JSON."""
+    numbers = np.ndarray | np.generic
+    return {
+        str(name): value
+        if isinstance(value, str)
+        else json.dumps(value.tolist() if isinstance(value, numbers) else value)
+        for name, value in attributes.items()
+    }
 
 
 _WRITERS: dict[str, Callable[["xr.Dataset", Path], None]] = {".nc": _write_netcdf, ".parquet": _write_parquet}
