@@ -64,6 +64,7 @@ def test_a_record_says_what_is_not_known() -> None:
     json.dumps(last, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_program_reads_a_run(tmp_path: Path) -> None:
     done = hotland("run", SMOKE, "--json", folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -85,6 +86,7 @@ def test_a_program_reads_a_run(tmp_path: Path) -> None:
     assert json.loads(account.stdout)
 
 
+@pytest.mark.slow
 def test_errors_are_records_too(tmp_path: Path) -> None:
     done = hotland("run", "nothing.yaml", "--json", folder=tmp_path)
     (error,) = map(json.loads, done.stderr.splitlines())
