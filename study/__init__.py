@@ -1,8 +1,7 @@
 """hotland: how sure is geothermal heat?
 
 >>> import study
->>> case = study.load("configs/smoke.yaml")
->>> dataset = study.run(case, output="ensembles/smoke.zarr")  # doctest: +SKIP
+>>> dataset = study.run("configs/smoke.yaml", output="ensembles/smoke.zarr")  # doctest: +SKIP
 >>> float(dataset["carbon_reduction"].mean())  # doctest: +SKIP
 """
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from study.engine import run
     from study.ensemble import open_ensemble
     from study.errors import ClusterError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
+    from study.exporting import export
     from study.traces import open_traces
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "StorageError",
     "Study",
     "compare",
+    "export",
     "load",
     "open_ensemble",
     "open_traces",
@@ -38,6 +39,7 @@ _HOMES = {
     **{name: ("study.errors", name) for name in __all__ if name.endswith("Error")},
     "Study": ("study.config", "Study"),
     "compare": ("study.comparison", "compare"),
+    "export": ("study.exporting", "export"),
     "load": ("study.config", "load_study"),
     "open_ensemble": ("study.ensemble", "open_ensemble"),
     "open_traces": ("study.traces", "open_traces"),

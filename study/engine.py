@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from kernels import LANES
 from study.cluster import Pulse, inspect_nodes, knock, refuse_stranger, resolve, start_ray
-from study.config import Study, variable_name
+from study.config import Study, load_study, variable_name
 from study.ensemble import ROOT, Block, Ensemble, open_ensemble, refuse_other_study
 from study.errors import (
     ClusterError,
@@ -37,6 +37,7 @@ from study.errors import (
     StorageError,
 )
 from study.plan import BLOCK_SECONDS, Plan, bytes_per_sample, choose_block_size, fitting, seconds_per_sample
+from study.progress import Kind, watching
 from study.provenance import code_fingerprint, cores, machine
 from study.runs import RUNS, Run, now
 from study.simulation import Results, refuse_hopeless, simulate
@@ -633,21 +634,26 @@ def window(workers: int, *, cluster: bool) -> int:
 
 
 def run(
-    study: Study,
+    study: Study | str | Path,
     *,
+    samples: int | None = None,
+    seed: int | None = None,
     until: Sequence[str] | None = None,
     hours: float | None = None,
     output: str | Path | None = None,
     address: str | None = None,
     block_size: int | None = None,
     take_over: bool = False,
+    progress: Kind = "auto",
 ) -> "xr.Dataset":
     """Run a study, or what is left of it, and open its ensemble.
 
     Parameters
     ----------
     study
-        From `load`.
+        From `load`, or the study's file.
+    samples, seed
+        Instead of the study's.
     until
         Targets, such as ``P(carbon_reduction>=18000) +-0.5%``, instead of the study's own: the run grows until all are
         met, at most to the study's samples. A target that is missed is a warning.
@@ -661,6 +667,8 @@ def run(
         Samples of a task in a new store; no result depends on it.
     take_over
         Do not ask whether another run still writes to the store.
+    progress
+        As of `study.progress.watching`: by default a bar in a notebook or on a terminal, else nothing.
 
     Returns
     -------
@@ -668,6 +676,8 @@ def run(
 
     Raises
     ------
+    ConfigError
+        When the study's file is wrong.
     StorageError
         When the output is no place for a store.
     EnsembleError
@@ -677,18 +687,23 @@ def run(
     RunError
         When a block fails again and again, or the code does.
     """
+    if not isinstance(study, Study):
+        study = load_study(study)
+    study = study.with_overrides(samples=samples, seed=seed)
     storage = Storage.at(output if output is not None else default_store(study))
     judgements: list[Judgement] = []
-    execute(
-        study,
-        storage,
-        until=until,
-        hours=hours,
-        address=address,
-        block_size=block_size,
-        take_over=take_over,
-        judged=judgements.extend,
-    )
+    with watching(progress) as watch:
+        execute(
+            study,
+            storage,
+            until=until,
+            hours=hours,
+            address=address,
+            block_size=block_size,
+            take_over=take_over,
+            watch=watch,
+            judged=judgements.extend,
+        )
     if text := missed(judgements):
         warnings.warn(text, stacklevel=2)
     return open_ensemble(storage.address)

@@ -92,14 +92,17 @@ class Ensemble:
         block_size
             Rows of a block.
         """
+        created, versions = datetime.now(UTC).isoformat(timespec="seconds"), packages()
         about = {
+            "source": f"hotland {versions['hotland']}, simulation of deep coaxial wells, hour by hour",
+            "history": f"{created} laid out by hotland {versions['hotland']}",
+            "created": created,
             "fingerprint": study.fingerprint(),
             "code_fingerprint": code_fingerprint(),
             "kernels_fingerprint": code_fingerprint("kernels"),
             "seed": study.seed,
             "block_size": block_size,
-            "packages": packages(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "packages": versions,
         }
         _write(storage, lay_out(study, block_size, about))
         return cls(storage, study.samples, block_size)
@@ -301,23 +304,39 @@ def _chunk(shape: tuple[int, ...], kind: str) -> tuple[dict[str, Buffer], "zarr.
     return objects, array
 
 
+_FIRST = ("title", "description", "summary", "accounting", "source", "history", "Conventions", "created", "seed")
+_LAST = ("packages", "study")
+
+
 def _said_by(study: Study) -> dict[str, Any]:
     """Attributes that say which study it is."""
     return {
-        "Conventions": "CF-1.11",
         "title": f"hotland ensemble of the study {study.name!r}",
-        "hotland_format": FORMAT,
-        "study": json.dumps(study.resolved()),
+        **({"description": study.description} if study.description else {}),
+        "summary": (
+            f"{study.samples:,} samples ({study.design}) of {len(study.uncertain)} uncertain inputs, "
+            f"each over {study.winters} winters"
+        ),
         "accounting": study.carbon.words,
+        "Conventions": "CF-1.11",
+        "hotland_format": FORMAT,
         "coordinates": "replicate",
+        "study": json.dumps(study.resolved()),
     }
+
+
+def _in_order(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of a store as people read them: what they look for first, what is long last."""
+    names = [*(name for name in _FIRST if name in attributes)]
+    names += [name for name in attributes if name not in (*_FIRST, *_LAST)]
+    return {name: attributes[name] for name in (*names, *(name for name in _LAST if name in attributes))}
 
 
 def lay_out(study: Study, block_size: int, about: Mapping[str, Any]) -> dict[str, bytes]:
     """Metadata of a store for a study, by name, and the coordinates that no block holds."""
     objects: dict[str, Buffer] = {}
     rows, winters = study.samples, study.winters
-    group = zarr.create_group(MemoryStore(objects), attributes={**_said_by(study), **about})
+    group = zarr.create_group(MemoryStore(objects), attributes=_in_order({**_said_by(study), **about}))
     inputs = {
         variable_name(key): variable(item.cf_unit, f"{item.description} ({key})")
         for key, item in study.uncertain.items()
@@ -516,17 +535,18 @@ def open_rows(storage: Storage) -> "xr.Dataset":
     """Open a store as `open_ensemble` does, whatever its rows are."""
     import xarray as xr  # slow to import, and not needed to write an ensemble
 
+    from study import reasons
+
     ensemble = Ensemble.open(storage)
     blocks = ensemble.received()  # first: what is received later may be seen, what is not yet there may not
     receipts = ensemble.receipts(blocks)
     with reading(storage):
         dataset = xr.open_zarr(Whole.of(storage), consolidated=True, chunks=None)
-        reason = np.full(dataset.sizes["sample"], "", dtype=object)
-        for receipt in receipts:
-            for row, text in receipt["failed"].items():
-                if row < len(reason):
-                    reason[row] = text
-        dataset["reason"] = ("sample", reason.astype(str), {"long_name": "why the sample failed"})
+        failed = {row: text for receipt in receipts for row, text in receipt["failed"].items()}
+        dataset["reason"] = reasons.variable(dataset.sizes["sample"], failed)
+        dataset.attrs = _in_order(dataset.attrs)
+        if isinstance(versions := dataset.attrs.get("packages"), dict):  # in words: NetCDF has no attribute in parts
+            dataset.attrs["packages"] = ", ".join(f"{name} {number}" for name, number in versions.items())
         rows = np.concatenate([block.rows for block in blocks] or [np.array([], dtype=np.int64)])
         rows = rows[rows < ensemble.samples]
         if len(rows) < dataset.sizes["sample"]:

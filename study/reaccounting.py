@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from study.accounting import FLOWS, account
 from study.carbon import NEEDED, built_in_baseline
 from study.config import Study, variable_name
-from study.engine import prepare
+from study.engine import Progress, prepare
 from study.ensemble import Block, Ensemble, chunk_key, decode, digest, encode, read_metadata, reading
 from study.errors import ConfigError, EnsembleError
 from study.expression import keys_of
@@ -27,6 +27,7 @@ from study.runs import Run, now
 from study.sampling import sample_inputs
 from study.simulation import screen, simulate
 from study.storage import Storage
+from study.tally import Tally
 from study.variables import ACCOUNTS, OK, SAMPLE_VARIABLES, TYPES, variables_of
 from study.verification import chunks_in, damaged, stored_study
 
@@ -155,7 +156,7 @@ def reaccount(
     accounts: str | Path | None = None,
     take_over: bool = False,
     say: Callable[[str], None] = lambda _text: None,
-    watch: Callable[[int, int], None] = lambda _done, _total: None,
+    watch: Callable[[Progress], None] = lambda _progress: None,
 ) -> Storage:
     """Write an ensemble with another account; killed at any moment, the same call goes on.
 
@@ -170,7 +171,7 @@ def reaccount(
     take_over, say
         As of `study.engine.execute`.
     watch
-        Told how many blocks are done, of how many.
+        Told how far it is; no statistics are kept meanwhile.
 
     Raises
     ------
@@ -205,16 +206,18 @@ def reaccount(
     blocks = [block for block in missing if block.index in there]
     run = Run.begin(target, {"address": "local", "accounts of": str(source)}, take_over=take_over, say=say)
     state = "failed"
+    progress = Progress(sum(map(ensemble.counted, blocks)), Tally.empty(study))
     try:
-        for number, block in enumerate(blocks):
-            watch(number, len(blocks))
+        for block in blocks:
+            watch(progress)
             with reading(source):
                 (receipt,) = of_source.receipts([block])
                 read = functools.cache(source.read)
                 if problems := damaged(read, block, receipt, chunks_in(before, arrays, block)):
                     raise EnsembleError(f"{source}: damaged: {problems[0]}; `hotland verify` tells all")
                 _write(study, before, ensemble, block, receipt, read)
-        watch(len(blocks), len(blocks))
+            progress.done += ensemble.counted(block)
+        watch(progress)
         state = "finished"
         if len(blocks) < len(missing):
             done, rows = (sum(map(each.counted, each.received())) for each in (ensemble, of_source))

@@ -286,6 +286,24 @@ class Tally:
             parts.append(f"hours short {_words(self.mean(SHORTFALL[0]))} h a winter")
         return "; ".join(parts)
 
+    def estimates(self) -> dict[str, dict[str, float | None]]:
+        """What `line` tells, for a program: by what it is, `value` and the interval's `half_width`, None if unknown.
+
+        Probabilities are shares of 1. Empty when too many rows failed for an estimate.
+        """
+        failed = sum(self.failed.values())
+        if not self.rows or failed > MOST_FAILED * (failed + self.rows):
+            return {}
+        found = {name: self.mean(name) for name in (CLAIMED, SHORTFALL[0]) if name in self.watched}
+        for name, level in self.thresholds:
+            if name == CLAIMED:
+                found[f"P({name}>={level:.10g})"] = self.probability(name, ">=", level, "life")
+        return {
+            name: {key: value if np.isfinite(value) else None for key, value in numbers.items()}
+            for name, each in found.items()
+            for numbers in [{"value": float(each.value), "half_width": float(each.high - each.low) / 2}]
+        }
+
     def _place(self, name: str) -> int:
         if name not in self.watched:
             raise ValueError(f"{name!r} is not watched; watched: {', '.join(self.watched)}")

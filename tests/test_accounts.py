@@ -18,7 +18,7 @@ from study.accounting import account, embodied, material_emissions
 from study.carbon import BASELINES, NEEDED, built_in_baseline
 from study.cli import main
 from study.config import ConfigError, Study, load_study
-from study.engine import compute_block, prepare
+from study.engine import Progress, compute_block, prepare
 from study.ensemble import Ensemble
 from study.errors import EnsembleError
 from study.ledgers import EVERYDAY, carbon_reduction, every_account, field_area, ledgers, payback
@@ -288,8 +288,8 @@ def test_another_account_has_the_bits_of_a_run_with_it(store: Path, tmp_path: Pa
 
 
 def test_an_account_that_was_interrupted_goes_on(store: Path, tmp_path: Path) -> None:
-    def stop(done: int, _total: int) -> None:
-        if done == 1:
+    def stop(progress: Progress) -> None:
+        if progress.done:
             raise KeyboardInterrupt
 
     made = tmp_path / "made.zarr"

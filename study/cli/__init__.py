@@ -16,6 +16,7 @@ from study.cli.account import account
 from study.cli.check import check
 from study.cli.climate import climate
 from study.cli.compare import compare
+from study.cli.export import export
 from study.cli.info import info
 from study.cli.migrate import migrate
 from study.cli.report import report
@@ -33,7 +34,21 @@ def commands() -> None:
     """How sure is geothermal heat? Monte Carlo uncertainty studies of deep coaxial wells."""
 
 
-for command in (run, check, summary, sensitivity, compare, report, info, account, verify, migrate, well, climate):
+for command in (
+    run,
+    check,
+    summary,
+    sensitivity,
+    compare,
+    report,
+    info,
+    account,
+    verify,
+    migrate,
+    well,
+    climate,
+    export,
+):
     commands.add_command(command)
 
 

@@ -27,6 +27,7 @@ from study.errors import RunError
     "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
 )
 @click.option("--take-over", is_flag=True, help="As of run, for --output.")
+@click.option("--quiet", is_flag=True, help="Tell no progress.")
 def account(
     store: str,
     baseline: str | None,
@@ -37,6 +38,7 @@ def account(
     as_json: bool,
     most_failed: str,
     take_over: bool,
+    quiet: bool,
 ) -> None:
     """Print the carbon accounts of the ensemble STORE, its own or others, without running it again."""
     from study.ensemble import open_ensemble, reading
@@ -50,18 +52,20 @@ def account(
     if output is not None and not changed:
         raise click.UsageError("--output: allowed: with another account, --baseline, --electricity or --accounts")
     with ExitStack() as stack:
-        say = stack.enter_context(screen())
+        say = stack.enter_context(screen(quiet=quiet, as_json=as_json))
         if changed:
             place = output or f"{stack.enter_context(TemporaryDirectory(prefix='hotland-'))}/account.zarr"
-            store = reaccount(
-                store,
-                place,
-                baseline=baseline,
-                electricity=electricity,
-                accounts=accounts,
-                take_over=take_over,
-                say=say.print,
-            ).address
+            with say.watching() as watch:
+                store = reaccount(
+                    store,
+                    place,
+                    baseline=baseline,
+                    electricity=electricity,
+                    accounts=accounts,
+                    take_over=take_over,
+                    say=say.print,
+                    watch=watch,
+                ).address
         dataset = open_ensemble(store)
         with reading(Storage.at(store)):
             try:

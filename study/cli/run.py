@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 )
 @click.option("--take-over", is_flag=True, help="Do not ask whether another run still writes to the store.")
 @click.option("--dashboard", is_flag=True, help="Show Ray's dashboard of this machine, on loopback.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors; the exit status tells.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="For a program: progress in JSON lines on standard error, then the answer."
+)
 def run(
     config: Path,
     samples: int | None,
@@ -47,6 +51,8 @@ def run(
     block_size: int | None,
     take_over: bool,
     dashboard: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Run the study CONFIG, or what is left of it, and print the answer.
 
@@ -59,11 +65,11 @@ def run(
     from study.stopping import missed
     from study.storage import Storage
 
-    study = load_study(config).with_overrides(samples=samples, seed=seed)
-    targets, _ = engine.asked(study, until or None, hours)
     judgements: list[Judgement] = []
-    storage = Storage.at(output if output is not None else engine.default_store(study))
-    with screen() as say:
+    with screen(quiet=quiet, as_json=as_json) as say:
+        study = load_study(config).with_overrides(samples=samples, seed=seed)
+        targets, _ = engine.asked(study, until or None, hours)
+        storage = Storage.at(output if output is not None else engine.default_store(study))
         say.print(
             f"{plan_line(study)}{' at most' if targets else ''}, {len(study.uncertain)} uncertain inputs, "
             f"{study.design}{traces_line(study)}"
@@ -83,10 +89,11 @@ def run(
                 watch=watch,
                 judged=judgements.extend,
             )
-    try:
-        with reading(storage):
-            print_summary(open_ensemble(storage.address), as_json=False)
-    except EnsembleError as error:  # too many samples failed, or the store is damaged
-        raise RunError(str(error)) from error
-    if text := missed(judgements):
-        raise RunError(text)
+        if not quiet:
+            try:
+                with reading(storage):
+                    print_summary(open_ensemble(storage.address), as_json=as_json)
+            except EnsembleError as error:  # too many samples failed, or the store is damaged
+                raise RunError(str(error)) from error
+        if text := missed(judgements):
+            raise RunError(text)

@@ -1,29 +1,25 @@
 """What commands share: the screen, progress, the plan in a line, a share in percent."""
 
+import json
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-from rich.table import Column
 
-from study.errors import RunError
+from study.errors import HotlandError, RunError
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from study.config import Study
-    from study.engine import Progress
+    from study.progress import Watch
     from study.storage import Storage
     from study.summary import Over
 
 WIDTH = 116
-_SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 10.0, 0.5
 
 
 def plan_line(study: "Study") -> str:
@@ -36,7 +32,7 @@ def traces_line(study: "Study") -> str:
     return f", {study.traces.interval} traces of {len(study.traces.rows)} samples"
 
 
-def warn(study: "Study", say: Console) -> None:
+def warn(study: "Study", say: "Console | Screen") -> None:
     from study.simulation import warnings
 
     for text in warnings(study):
@@ -71,22 +67,79 @@ def print_summary(
         print_table(dataset, lines, Console(width=WIDTH, highlight=False, markup=False))
 
 
-@contextmanager
-def screen() -> Iterator[Console]:
-    """Standard error for people, also where a worker's messages take its descriptor."""
-    with os.fdopen(os.dup(2), "w", errors="replace") as screen:
-        terminal = screen.isatty()
-        yield Console(
-            file=screen, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
+class Screen:
+    """Standard error: words for people, records for a program, or nothing.
+
+    Parameters
+    ----------
+    file
+        Where it is.
+    quiet
+        Nothing is told.
+    as_json
+        Each message and the progress is a JSON object in a line.
+    """
+
+    def __init__(self, file: IO[str], *, quiet: bool = False, as_json: bool = False) -> None:
+        terminal = file.isatty()
+        self.quiet, self.as_json, self._file = quiet, as_json, file
+        self.console = Console(
+            file=file, width=None if terminal else WIDTH, highlight=False, markup=False, soft_wrap=not terminal
         )
 
+    def print(self, text: str) -> None:
+        """Tell something in words."""
+        if self.as_json:
+            self._write(_line(event="message", text=text) + "\n")
+        elif not self.quiet:
+            self.console.print(text)
+
+    def watching(self) -> AbstractContextManager["Watch"]:
+        """Show progress."""
+        from study.progress import bar, lines, records
+
+        if self.as_json:
+            return records(self._write)
+        if self.quiet:
+            return nullcontext(lambda _progress: None)
+        return bar(self.console) if self.console.is_terminal else lines(self.console)
+
+    def _write(self, line: str) -> None:
+        self._file.write(line)
+        self._file.flush()
+
+
+def _line(**about: object) -> str:
+    from study.runs import now
+
+    return json.dumps({"event": about.pop("event"), "time": now(), **about})
+
 
 @contextmanager
-def running(storage: "Storage", say: Console) -> Iterator[Callable[["Progress"], None]]:
+def screen(*, quiet: bool = False, as_json: bool = False) -> Iterator[Screen]:
+    """Standard error, also where a worker's messages take its descriptor."""
+    if quiet and as_json:
+        raise click.UsageError("--quiet or --json, not both")
+    with os.fdopen(os.dup(2), "w", errors="replace") as file, errors_as_json() if as_json else nullcontext():
+        yield Screen(file, quiet=quiet, as_json=as_json)
+
+
+@contextmanager
+def errors_as_json() -> Iterator[None]:
+    """Make the message of an error a JSON object in a line, as all else that a program reads on standard error."""
+    try:
+        yield
+    except HotlandError as error:
+        error.args = (_line(event="error", text=str(error), exit_status=error.exit_status),)
+        raise
+
+
+@contextmanager
+def running(storage: "Storage", say: Screen) -> Iterator["Watch"]:
     """Show progress; an error names the file of Ray's messages, an interruption says what is kept."""
     from study.cluster import messages_to_file
 
-    with messages_to_file() as log, _progress(say) as watch:
+    with messages_to_file() as log, say.watching() as watch:
         try:
             yield watch
         except RunError as error:
@@ -96,58 +149,3 @@ def running(storage: "Storage", say: Console) -> Iterator[Callable[["Progress"],
         except KeyboardInterrupt:
             say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
             raise
-
-
-@contextmanager
-def _progress(say: Console) -> Iterator[Callable[["Progress"], None]]:
-    """A bar on a terminal, else a line now and then."""
-    start, last, said = 0.0, 0.0, (-1, -1)
-
-    def rate(progress: "Progress") -> float:
-        nonlocal start
-        start = start or time.monotonic()
-        return progress.done / max(time.monotonic() - start, 1e-3)
-
-    def line(progress: "Progress") -> None:
-        nonlocal last, said
-        speed, now, done, total = rate(progress), time.monotonic(), progress.done, progress.total
-        if (done, total) != said and (done == total or now - last >= _SECONDS_BETWEEN_LINES):
-            left = f"{speed:.1f}/s, {(total - done) / speed:.0f} s to go; {_state(progress)}" if done else "started"
-            say.print(f"{done:,} of {total:,} samples, {left}")
-            last, said = now, (done, total)
-
-    if not say.is_terminal:
-        yield line
-        return
-    columns = (
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)),
-        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
-        TextColumn("{task.fields[state]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
-    )
-    with Bar(*columns, console=say, expand=True) as bar:
-        task = bar.add_task("", total=None, rate="starting", state="")
-
-        def drawn(progress: "Progress") -> None:
-            nonlocal last
-            if progress.done < progress.total and time.monotonic() - last < _SECONDS_BETWEEN_DRAWINGS:
-                return  # the estimate takes some milliseconds
-            last, state = time.monotonic(), _state(progress) if progress.done else ""
-            speed = rate(progress)
-            rate_now = f"{speed:.1f}/s, to go" if progress.done else "starting"
-            bar.update(task, completed=progress.done, total=progress.total, rate=rate_now, state=state)
-
-        yield drawn
-
-
-def _state(progress: "Progress") -> str:
-    """The estimate so far, and what went wrong, if anything did."""
-    failed, line = sum(progress.tally.failed.values()), progress.tally.line()
-    parts = [
-        *map(str, progress.judgements),
-        line,
-        f"{failed:,} failed" if failed and "failed" not in line else "",
-        f"{len(progress.retries):,} blocks tried again" if progress.retries else "",
-    ]
-    return "; ".join(part for part in parts if part)

@@ -32,6 +32,7 @@ class Winter(click.ParamType):
 )
 @click.option("--address", help="As of run, for --extend.")
 @click.option("--take-over", is_flag=True, help="As of run, for --extend.")
+@click.option("--quiet", is_flag=True, help="Tell no progress of --extend.")
 def sensitivity(
     store: str,
     as_json: bool,
@@ -41,13 +42,14 @@ def sensitivity(
     most_failed: float,
     address: str | None,
     take_over: bool,
+    quiet: bool,
 ) -> None:
     """Print what drives the spread of the ensemble STORE: Sobol' indices, with confidence intervals."""
     from study.drivers import print_tables, refuse_unknown, to_json, what_drives
 
     refuse_unknown(store, outputs, winter)
     if extend is not None:
-        _extend(store, extend, address=address, take_over=take_over)
+        _extend(store, extend, address=address, take_over=take_over, quiet=quiet, as_json=as_json)
     answer = what_drives(store, outputs, winter=winter, most_failed=most_failed)
     if as_json:
         click.echo(to_json(answer))
@@ -55,7 +57,9 @@ def sensitivity(
         print_tables(answer, Console(width=WIDTH, highlight=False, markup=False))
 
 
-def _extend(store: str, base: int, *, address: str | None, take_over: bool) -> None:
+def _extend(
+    store: str, base: int, *, address: str | None, take_over: bool, quiet: bool = False, as_json: bool = False
+) -> None:
     """Compute the rows that extend an ensemble, or what is left of them."""
     from study import engine
     from study.pick_freeze import extended_study, store_of
@@ -63,7 +67,7 @@ def _extend(store: str, base: int, *, address: str | None, take_over: bool) -> N
 
     mixed = extended_study(store, base=base)
     beside = Storage.at(store_of(Storage.at(store).address))
-    with screen() as say:
+    with screen(quiet=quiet, as_json=as_json) as say:
         say.print(f"{base:,} samples, each with {mixed.matrices} more rows of {mixed.winters} winters")
         with running(beside, say) as watch:
             engine.execute(mixed, beside, address=address, take_over=take_over, say=say.print, watch=watch)
