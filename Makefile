@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study test slow peer bench lint format lock clean
+.PHONY: setup study test slow peer bench docs lint format lock clean
 
 setup: .venv/.ready
 
@@ -23,6 +23,10 @@ peer: .venv/.peer
 
 bench: .venv/.peer
 	$(BIN)/python benchmarks/bench.py --markdown docs/benchmarks.md
+
+# The site, in docs/_build; a warning is an error.
+docs: setup
+	$(BIN)/sphinx-build --quiet -W --keep-going -b html docs docs/_build
 
 lint: setup
 	$(BIN)/ruff check .
@@ -59,4 +63,4 @@ lock: setup
 	  --no-emit-index-url --no-annotate --no-header --upgrade --quiet -c requirements.lock -o requirements-peer.lock
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv docs/_build .mypy_cache .pytest_cache .ruff_cache

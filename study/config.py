@@ -480,6 +480,18 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
     return {key: value for name, child in nested.items() for key, value in flatten(child, f"{prefix}{name}.").items()}
 
 
+def defaulted(section: Section, prefix: str = "") -> set[str]:
+    """Return the dotted keys that a file left to their defaults; of a section left out, its own key alone."""
+    found = set()
+    for name, value in section:
+        if name not in section.model_fields_set:
+            found.add(f"{prefix}{name}")
+        for place, part in enumerate(value if isinstance(value, tuple) else (value,)):
+            if isinstance(part, Section) and name in section.model_fields_set:
+                found |= defaulted(part, f"{prefix}{name}.{place}." if isinstance(value, tuple) else f"{prefix}{name}.")
+    return found
+
+
 def study_of(attributes: Mapping[Any, Any]) -> Study:
     """Return the study that an ensemble's attributes hold."""
     return Study.model_validate(json.loads(attributes["study"]))

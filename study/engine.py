@@ -263,7 +263,7 @@ def execute(
     to_go = f"{'at most ' if targets else ''}{study.samples - done:,} to go"
     say(f"{storage}: {f'{done:,} samples are there, {to_go}' if cells else 'new'}{f'; {growth}' if there else ''}")
     with start_ray(address) if address else nullcontext() as ray:
-        say("timing a few samples (the first time, the kernels are compiled: half a minute) ...")
+        say("timing a few samples (half a minute where the kernels are not compiled yet) ...")
         seconds = seconds_per_sample(study)
         count = int(ray.cluster_resources().get("CPU", 0)) if ray else cores()
         size = cells or block_size or _block_size(study, seconds, count or EXPECTED, staged=bool(targets))

@@ -94,6 +94,17 @@ def test_check_prints_every_input_and_starts_nothing(tmp_path: Path, command: Co
     assert list(tmp_path.iterdir()) == []
 
 
+def test_check_tells_defaults_from_what_the_file_gives(command: Command) -> None:
+    lines = command("check", SMOKE, "--no-pilot")[1].splitlines()
+    marked = {line.split()[0] for line in lines if line.rstrip().endswith("  default")}
+    assert {"seed", "heat_pump.maximum_cop", "winter_load", "heat_pump.units"} & marked == {
+        "seed",
+        "heat_pump.maximum_cop",
+        "heat_pump.units",
+    }
+    assert not {"samples", "well.depth", "heat_pump.capacity"} & marked
+
+
 @pytest.mark.parametrize("name", ["answer.json", "answer.nc"])
 def test_well_writes_what_it_prints(tmp_path: Path, command: Command, name: str) -> None:
     assert command("well", WELL, "--output", name)[0] == 0

@@ -18,7 +18,7 @@ def check(config: Path, no_pilot: bool) -> None:
 
     Nothing is written.
     """
-    from study.config import flatten, load_study, without_sources
+    from study.config import defaulted, flatten, load_study, without_sources
     from study.plan import Pilot, describe
     from study.provenance import cores
     from study.simulation import refuse_hopeless
@@ -29,7 +29,7 @@ def check(config: Path, no_pilot: bool) -> None:
     console.print(f"{config} is valid; {plan_line(study)}, seed {study.seed}, {study.design}{traces_line(study)}")
     warn(study, console)
     if not no_pilot:
-        click.echo("computing a few samples (the first time, the kernels are compiled: half a minute) ...", err=True)
+        click.echo("computing a few samples (half a minute where the kernels are not compiled yet) ...", err=True)
         for line in describe(study, Pilot.of(study), cores=cores()):
             console.print(line)
     inputs = tuple(study.inputs)
@@ -37,10 +37,15 @@ def check(config: Path, no_pilot: bool) -> None:
     table.add_column("key", no_wrap=True)
     table.add_column("value")
     table.add_column("source")
+    left = defaulted(study)
+
+    def origin(key: str) -> str:
+        return "default" if any(key == each or key.startswith(f"{each}.") for each in left) else ""
+
     for key, value in flatten(without_sources(study.resolved())).items():
         if not key.startswith(inputs):
             text = str(value)
-            table.add_row(key, text if len(text) <= 300 else f"{text[:60]}... ({len(text):,} characters)", "")
+            table.add_row(key, text if len(text) <= 300 else f"{text[:60]}... ({len(text):,} characters)", origin(key))
     for key, item in study.inputs.items():
-        table.add_row(key, item.text, item.source or "")
+        table.add_row(key, item.text, item.source or origin(key))
     console.print(table)

@@ -1,0 +1,62 @@
+"""The site of the docs: it builds without a warning, and the pages name what exists."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+class Page(HTMLParser):
+    """What a page links to, what it loads, and its anchors."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.anchors.add(given.get("id") or "")
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"] or "")
+        elif tag in ("script", "img", "link"):
+            self.loads.append(given.get("src") or given.get("href") or "")
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_every_link_leads_somewhere(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", ROOT / "docs", tmp_path]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    pages = {path: Page(path.read_text()) for path in tmp_path.glob("*.html")}
+    reached, ahead = set(), [tmp_path / "index.html"]
+    while ahead:
+        path = ahead.pop()
+        if path in reached or path not in pages:
+            continue
+        reached.add(path)
+        assert not [each for each in pages[path].loads if urlparse(each).netloc], path.name
+        for link in map(urlparse, pages[path].links):
+            if link.scheme or link.netloc:
+                continue
+            target = path.parent / unquote(link.path) if link.path else path
+            assert target.exists(), f"{path.name}: {link.geturl()}"
+            if link.fragment and target in pages:
+                assert unquote(link.fragment) in pages[target].anchors, f"{path.name}: {link.geturl()}"
+            ahead.append(target)
+    assert {path.stem for path in reached} >= {path.stem for path in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_tests_of_the_page_of_verification_exist() -> None:
+    named = re.findall(r"`(tests/\w+\.py)::(\w+)`", (ROOT / "docs" / "verification.md").read_text())
+    assert len(named) > 20
+    for file, name in named:
+        assert f"\ndef {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
