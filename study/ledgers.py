@@ -1,5 +1,5 @@
-"""What an ensemble's carbon reduction comes to in other people's books: a company's targets, the life cycle, costs, land,
-and everyday units; and what every other account makes of the same ensemble.
+"""What an ensemble comes to in other people's books: a company's targets, the life cycle, costs, land, everyday units;
+and what every other account makes of its carbon reduction.
 """
 
 import itertools
@@ -170,13 +170,18 @@ def cost_parts(dataset: xr.Dataset) -> xr.Dataset:
     dataset
         An ensemble of a study with `economics`; a sample that failed has anything.
     """
-    study = study_of(dataset.attrs)
-    there = dataset[[name for name in PRICED if name in dataset]].transpose("winter", "sample")
-    flows = {str(name): values.values for name, values in there.data_vars.items()}
-    with np.errstate(all="ignore"):  # of samples that failed
-        found = costs(study, sample_inputs(study, dataset["sample"].values), flows)
-        numbers = {name: value / found.discounted_heat for name, value in found.parts.items()}
-        numbers |= {"additional_cost": found.additional, "avoided_carbon": found.discounted_tonnes}
+    study, rows = study_of(dataset.attrs), dataset["sample"].values
+    flows = dataset[[name for name in PRICED if name in dataset]].transpose("winter", "sample")
+    names = (*COST_PARTS, "additional_cost", "avoided_carbon")
+    numbers = {name: np.empty(len(rows)) for name in names}
+    for first in range(0, len(rows), _ROWS):
+        part = slice(first, first + _ROWS)
+        loaded = {str(name): values.values for name, values in flows.isel(sample=part).data_vars.items()}
+        with np.errstate(all="ignore"):  # of samples that failed
+            found = costs(study, sample_inputs(study, rows[part]), loaded)
+            for name, value in found.parts.items():
+                numbers[name][part] = value / found.discounted_heat
+        numbers["additional_cost"][part], numbers["avoided_carbon"][part] = found.additional, found.discounted_tonnes
     return xr.Dataset({name: ("sample", value) for name, value in numbers.items()}, coords=dataset["status"].coords)
 
 

@@ -18,7 +18,7 @@ from study.errors import RunError
 @click.option(
     "--accounts",
     type=click.Path(path_type=Path),
-    help="A YAML file with sections carbon, park, shallow_field, economics or claim of a study file; they go before the study's.",
+    help="A YAML file with sections carbon, park, shallow_field, economics or claim of a study, to go before its own.",
 )
 @click.option("--output", help="Keep the ensemble with the other account: a folder, s3://..., gs://... or az://...")
 @click.option("--every", is_flag=True, help="Tell what every built-in baseline makes of the ensemble.")

@@ -8,6 +8,12 @@ from study.figures.carbon import accounts, carbon_reduction_distribution, carbon
 from study.figures.climate import climate_fit
 from study.figures.convergence import convergence
 from study.figures.drivers import sobol_indices
+from study.figures.economics import (
+    cost_of_carbon_exceedance,
+    cost_of_heat_by_part,
+    cost_of_heat_distribution,
+    net_present_value_exceedance,
+)
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
 from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
 from study.figures.reliability import (
@@ -30,8 +36,12 @@ __all__ = [
     "cold_week",
     "coldest_week",
     "convergence",
+    "cost_of_carbon_exceedance",
+    "cost_of_heat_by_part",
+    "cost_of_heat_distribution",
     "dark",
     "field_from_above",
+    "net_present_value_exceedance",
     "probability_of_frequency",
     "reliability_by_winter",
     "sobol_indices",
