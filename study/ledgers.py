@@ -198,10 +198,10 @@ def _costs(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
     paid = winters.values("capital_cost") * yearly / 1e6
     section = "Costs of all samples together"
     words = f"building the plant, as a payment in each of {winters.count} years, mean"
-    yield Line("capital_cost_yearly", section, words, "million CNY", winters.level(paid))
+    yield Line("capital_cost_yearly", section, words, "MCNY", winters.level(paid))
     words = "additional cost over avoided carbon, both discounted, expected"
     ratio = winters.ratio(found["additional_cost"], found["avoided_carbon"])
-    yield Line("expected_cost_of_avoided_carbon", section, words, "CNY/t CO2", ratio)
+    yield Line("expected_cost_of_avoided_carbon", section, words, "CNY/t", ratio)
 
 
 def payback(running: xr.DataArray, built: xr.DataArray) -> xr.DataArray:

@@ -473,19 +473,19 @@ def _economics(winters: Winters) -> Iterator[Line]:
     """Quantiles, as a ratio has no sound mean: where little is avoided, a tonne costs any amount."""
     if "economics" not in winters.study:
         return
-    section = f"Costs, in CNY of {winters.study['economics']['price_year']}"
+    section = f"Costs, in CNY of {winters.study['economics']['price_year']} (MCNY: millions)"
     built, run = winters.values("capital_cost") / 1e6, winters.values("operating_cost") / 1e6
-    yield Line("capital_cost_mean", section, "building the plant, mean", "million CNY", winters.level(built))
-    yield Line("operating_cost_mean", section, "running it for a winter, mean", "million CNY", winters.mean(run))
+    yield Line("capital_cost_mean", section, "building the plant, mean", "MCNY", winters.level(built))
+    yield Line("operating_cost_mean", section, "running it for a winter, mean", "MCNY", winters.mean(run))
     worth = winters.values("net_present_value")
-    yield Line("net_present_value_mean", section, "net present value, mean", "million CNY", winters.mean(worth / 1e6))
+    yield Line("net_present_value_mean", section, "net present value, mean", "MCNY", winters.mean(worth / 1e6))
     yield Line("p_net_present_value", section, "net present value above zero", "%", winters.chance(worth > 0.0))
     for name, words, units in (
-        ("net_present_value", "net present value", "million CNY"),
+        ("net_present_value", "net present value", "MCNY"),
         ("levelised_cost_of_heat", "levelised cost of heat", "CNY/GJ"),
-        ("cost_of_avoided_carbon", "additional cost of avoided carbon", "CNY/t CO2"),
+        ("cost_of_avoided_carbon", "additional cost of avoided carbon", "CNY/t"),
     ):
-        values = winters.values(name) / (1e6 if units.startswith("million") else 1.0)
+        values = winters.values(name) / (1e6 if units == "MCNY" else 1.0)
         for percent in (5, 50, 95):
             found = winters.quantile(values, percent / 100)
             shown = name != "net_present_value" or percent != 50

@@ -46,8 +46,7 @@ def cost_of_heat_by_part(dataset: xr.Dataset, axes: Axes) -> Axes:
         )
     axes.set_yticks(places, list(parts))
     axes.invert_yaxis()
-    axes.set_xlim(left=0)
-    axes.margins(x=0.12)
+    axes.set_xlim(0, 1.18 * high.max())
     axes.set_xlabel(f"part of the levelised cost of heat ({_unit(dataset)}/GJ)")
     legend_above(axes)
     return axes
@@ -59,16 +58,19 @@ def net_present_value_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
     worth = ended_well(dataset, axes)["net_present_value"].load() / 1e6
     _curve(axes, worth, _amounts(worth.values), falling=True)
     axes.axvline(0.0, color=ink.grey, linestyle="--")
+    axes.margins(x=0.15)
+    left, right = axes.get_xlim()
+    far = left + 0.7 * (right - left) < 0.0
     axes.annotate(
         "as dear as the\nreplaced supply",
         (0.0, 0.98),
         xycoords=("data", "axes fraction"),
-        xytext=(5, 0),
+        xytext=(-5 if far else 5, 0),
         textcoords="offset points",
         color=ink.grey,
         va="top",
+        ha="right" if far else "left",
     )
-    axes.margins(x=0.15)
     axes.set_xlabel(f"net present value (million {_unit(dataset)})")
     axes.set_ylabel("probability of that much or more (%)")
     axes.set_ylim(0, 100)
