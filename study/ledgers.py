@@ -191,7 +191,8 @@ def _costs(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
     section = f"Levelised cost of heat by part, in CNY of {study.economics.price_year}, means"
     found = cost_parts(winters.dataset)
     for name, words in COST_PARTS.items():
-        yield Line(f"heat_cost_{name}", section, words, "CNY/GJ", winters.level(found[name]))
+        if (winters.good(found[name]) != 0.0).any():
+            yield Line(f"heat_cost_{name}", section, words, "CNY/GJ", winters.level(found[name]))
     whole = winters.values("levelised_cost_of_heat")
     yield Line("heat_cost", section, "all of it", "CNY/GJ", winters.mean(whole))
     yearly = capital_recovery_factor(inputs["economics.discount_rate"], np.array(float(winters.count)))

@@ -9,6 +9,8 @@ import numpy_financial as npf
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from ruamel.yaml import YAML
 
 import study as hotland
@@ -23,10 +25,12 @@ from kernels.economics import (
     present_value_of_winters,
 )
 from kernels.tariff import energy_by_period
+from study import figures
 from study.accounting import account
 from study.config import ConfigError, Study, load_study
 from study.costs import costs, price
-from study.engine import compute_block, prepare
+from study.drivers import what_drives
+from study.engine import asked, compute_block, prepare
 from study.ensemble import Ensemble
 from study.ledgers import COST_PARTS, cost_parts, ledgers
 from study.pick_freeze import groups_of
@@ -35,6 +39,7 @@ from study.sampling import sample_inputs
 from study.simulation import simulate
 from study.storage import Storage
 from study.summary import summarise
+from study.target import Target
 from study.tariff import period_of_hours
 from study.variables import MONEY, OPERATION, SAMPLE_VARIABLES, TARIFF, sample_variables_of, variables_of
 from tests.conftest import SMOKE as FILE
@@ -432,8 +437,9 @@ def test_summary_and_ledgers_tell_of_money(tmp_path: Path) -> None:
     assert lines["net_present_value_mean"].estimate.value == pytest.approx(worth.mean() / 1e6)
     paid = (dataset["payback_time"] <= 2).mean()
     assert lines["p_payback_time"].estimate.value == pytest.approx(float(paid))
-    parts = sum(lines[f"heat_cost_{name}"].estimate.value for name in COST_PARTS)
-    assert lines["heat_cost"].estimate.value == pytest.approx(parts)
+    means = {name: lines[f"heat_cost_{name}"].estimate.value for name in COST_PARTS if f"heat_cost_{name}" in lines}
+    assert means.keys() == COST_PARTS.keys() - {"surface_plant", "fuel"}
+    assert lines["heat_cost"].estimate.value == pytest.approx(sum(means.values()))
     inputs = sample_inputs(study, np.arange(128))
     flows = {name: dataset[name].values.T for name in FLOWS}
     found = costs(study, inputs, flows)
@@ -441,6 +447,31 @@ def test_summary_and_ledgers_tell_of_money(tmp_path: Path) -> None:
     assert lines["expected_cost_of_avoided_carbon"].estimate.value == pytest.approx(expected)
     again = account(study, inputs, {name: dataset[name].values.T for name in ("heat_delivered", "electricity")})
     np.testing.assert_array_equal(again["carbon_reduction"], dataset["carbon_reduction"].values.T)
+    axes = Figure().subplots(4)
+    drawn = figures.cost_of_heat_by_part(dataset, axes[0]).lines[0].get_xdata()
+    np.testing.assert_allclose(drawn, list(means.values()))
+    bars = figures.cost_of_heat_distribution(dataset, axes[1]).patches
+    assert sum(bar.get_height() for bar in bars if isinstance(bar, Rectangle)) >= 100.0 - 1e-9
+    for draw, name in (("net_present_value_exceedance", "net_present_value"), ("cost_of_carbon_exceedance", None)):
+        curve = getattr(figures, draw)(dataset, axes[2]).lines[-2 if name else -1]
+        amount, share = (values[len(values) // 2] for values in curve.get_data())
+        cost = dataset["cost_of_avoided_carbon"].values
+        expected = (worth / 1e6 >= amount).mean() if name else (cost <= amount).mean()
+        assert share == pytest.approx(100 * expected, abs=1e-6)
+
+
+def test_targets_and_drivers_know_of_money(tmp_path: Path) -> None:
+    text = "P(net_present_value>0) +-1%"
+    targets, _ = asked(with_money(), [text], None)
+    assert targets[0].output == "net_present_value"
+    with pytest.raises(ConfigError, match="net_present_value is no output of this study"):
+        asked(SMOKE, [text], None)
+    with pytest.raises(ValueError, match="the same for all winters"):
+        Target.parse("mean(max(payback_time)) +-1 yr")
+    assert Target.parse("q50(levelised_cost_of_heat) +-2 CNY/MWh").tolerance == pytest.approx(2 / 3.6)
+    store = run(variant(with_money(heat_price=UNIFORM), {"samples": 256}), tmp_path / "store.zarr")
+    (drivers,) = what_drives(str(store), outputs=["net_present_value"]).drivers
+    assert drivers.inputs[0].label == "economics.heat_price"
 
 
 def test_the_page_is_right() -> None:
