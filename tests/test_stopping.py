@@ -270,7 +270,7 @@ def test_a_run_grows_until_its_target_is_met_and_is_then_a_plain_run(tmp_path: P
 
 @pytest.mark.usefixtures("computed")
 def test_every_target_is_to_be_met(tmp_path: Path) -> None:
-    loose, tight = "mean(carbon_reduction) +-10%", "P(carbon_reduction>=1000) +-1.5%"
+    loose, tight = "mean(carbon_reduction) +-10%", "P(carbon_reduction>=1000) +-4%"
     alone = run(tmp_path / "alone.zarr", tight)[0]
     both = run(tmp_path / "both.zarr", loose, tight)[0]
     assert [judgement.met for judgement in both] == [True, True]
@@ -352,7 +352,7 @@ def test_hours_that_are_spent_leave_no_row_out_that_is_computed(
 def test_killed_amid_a_stage_it_goes_on_to_the_same_bits(
     tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = "mean(carbon_reduction) +-0.05%"
+    target = "mean(carbon_reduction) +-0.1%"
     (undisturbed,), _ = run(tmp_path / "undisturbed.zarr", target)
     computed.clear()
     commit = engine.Ensemble.commit
