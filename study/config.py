@@ -22,6 +22,7 @@ from study.carbon import Carbon, with_baseline
 from study.correlation import correlation_problem, normal_correlation
 from study.csv_file import read_column
 from study.distributions import Input, OwnUnit
+from study.economics import Economics
 from study.errors import ConfigError
 from study.expression import Expression, keys_of
 from study.own_power import OwnPower
@@ -226,6 +227,7 @@ class Study(Document):
     carbon: Carbon
     park: Park | None = None
     shallow_field: ShallowField | None = None
+    economics: Economics | None = None
     parameters: (
         Annotated[dict[str, Annotated[Input, OwnUnit()]], Field(min_length=1, max_length=MOST_PARAMETERS)] | None
     ) = None

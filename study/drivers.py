@@ -26,7 +26,7 @@ from study.pick_freeze import Column, MixedStudy, columns_of, groups_of, inputs_
 from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
 from study.storage import Storage
-from study.variables import OF_WINTERS, SAMPLE_VARIABLES, variables_of
+from study.variables import MONEY, OF_WINTERS, SAMPLE_VARIABLES, variables_of
 from study.verification import stored_study
 
 USUAL = ("carbon_reduction", "unmet_hours", "shortfall", "claim_missed")
@@ -216,7 +216,8 @@ def refuse_unknown(store: str, outputs: Sequence[str], winter: int | str) -> Non
 
 
 def _refuse_unknown(study: Study, outputs: Sequence[str], winter: int | str) -> None:
-    there = (*variables_of(study), *EVENTS, "largest_unit_out_share", "energy_imbalance")
+    money = MONEY if study.economics else ()
+    there = (*variables_of(study), *EVENTS, *money, "largest_unit_out_share", "energy_imbalance")
     for name in outputs:
         if name not in there:
             nearest = ", ".join(difflib.get_close_matches(name, there, n=3, cutoff=0))

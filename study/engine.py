@@ -45,7 +45,7 @@ from study.stopping import Growth, Judgement, missed
 from study.storage import Storage
 from study.tally import Tally
 from study.target import MOST_HOURS, MOST_TARGETS, Target, parse_targets
-from study.variables import SAMPLE_VARIABLES, variables_of
+from study.variables import sample_variables_of, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -324,7 +324,7 @@ def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tup
     ConfigError
         When a target is none, or the hours make no sense.
     """
-    own, outputs = study.stop, {*variables_of(study), *SAMPLE_VARIABLES}
+    own, outputs = study.stop, {*variables_of(study), *sample_variables_of(study)}
     try:
         if until is not None:
             if isinstance(until, str) or not 1 <= len(until) <= MOST_TARGETS:

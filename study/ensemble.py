@@ -31,7 +31,7 @@ from study.errors import EnsembleError, HotlandError, RunError
 from study.provenance import code_fingerprint, packages
 from study.storage import Storage
 from study.traces import PLACE, Traces, trace_arrays
-from study.variables import SAMPLE_VARIABLES, TYPES, variable, variables_of
+from study.variables import TYPES, sample_variables_of, variable, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -342,7 +342,7 @@ def lay_out(study: Study, block_size: int, about: Mapping[str, Any]) -> dict[str
         for key, item in study.uncertain.items()
     }
     of_winters = variables_of(study)
-    for name, attributes in ({**inputs, **SAMPLE_VARIABLES, **of_winters}).items():
+    for name, attributes in ({**inputs, **sample_variables_of(study), **of_winters}).items():
         by_winter = name in of_winters
         kind = TYPES.get(name, "float64")
         group.create_array(

@@ -1,5 +1,5 @@
-"""What an ensemble's carbon reduction comes to in other people's books: a company's targets, the life cycle, land, and
-everyday units; and what every other account makes of the same ensemble.
+"""What an ensemble comes to in other people's books: a company's targets, the life cycle, costs, land, everyday units;
+and what every other account makes of its carbon reduction.
 """
 
 import itertools
@@ -9,9 +9,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from kernels.economics import capital_recovery_factor
 from study.accounting import FLOWS, account, embodied
 from study.carbon import BASELINES, ElectricityAccount, baseline_in_words
 from study.config import ConfigError, Study, study_of
+from study.costs import PRICED, costs
 from study.heating import capacity
 from study.reaccounting import with_account
 from study.sampling import sample_inputs
@@ -72,6 +74,7 @@ def ledgers(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Li
         _park(study, winters),
         _company(study, winters),
         _life_cycle(study, winters, inputs),
+        _costs(study, winters, inputs),
         _land(study, winters, inputs),
         _shallow(study, winters),
         _everyday(winters),
@@ -143,6 +146,63 @@ def _life_cycle(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line
         if found.value <= winters.count:
             words = "median" if percent == 50 else f"{percent} % quantile"
             yield Line(f"payback_p{percent:02}", section, f"winters until paid back, {words}", "", found)
+
+
+COST_PARTS = {
+    "wells": "wells",
+    "heat_pumps": "heat pumps",
+    "peak_heating": "peak and reserve heating",
+    "surface_plant": "surface plant",
+    "electricity": "electricity",
+    "fuel": "fuel",
+    "upkeep": "upkeep and staff",
+}
+"""Parts of the cost of heat, and words for them."""
+
+
+def cost_parts(dataset: xr.Dataset) -> xr.Dataset:
+    """Levelised cost of heat by part (`COST_PARTS`), CNY/GJ, (sample,) each, and what carbon costs.
+
+    With `additional_cost`, CNY, and `avoided_carbon`, t CO2, both discounted, whose quotient is what carbon costs.
+
+    Parameters
+    ----------
+    dataset
+        An ensemble of a study with `economics`; a sample that failed has anything.
+    """
+    study, rows = study_of(dataset.attrs), dataset["sample"].values
+    flows = dataset[[name for name in PRICED if name in dataset]].transpose("winter", "sample")
+    names = (*COST_PARTS, "additional_cost", "avoided_carbon")
+    numbers = {name: np.empty(len(rows)) for name in names}
+    for first in range(0, len(rows), _ROWS):
+        part = slice(first, first + _ROWS)
+        loaded = {str(name): values.values for name, values in flows.isel(sample=part).data_vars.items()}
+        with np.errstate(all="ignore"):  # of samples that failed
+            found = costs(study, sample_inputs(study, rows[part]), loaded)
+            for name, value in found.parts.items():
+                numbers[name][part] = value / found.discounted_heat
+        numbers["additional_cost"][part], numbers["avoided_carbon"][part] = found.additional, found.discounted_tonnes
+    return xr.Dataset({name: ("sample", value) for name, value in numbers.items()}, coords=dataset["status"].coords)
+
+
+def _costs(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
+    if study.economics is None:
+        return
+    section = f"Levelised cost of heat by part, in CNY of {study.economics.price_year}, means"
+    found = cost_parts(winters.dataset)
+    for name, words in COST_PARTS.items():
+        if (winters.good(found[name]) != 0.0).any():
+            yield Line(f"heat_cost_{name}", section, words, "CNY/GJ", winters.level(found[name]))
+    whole = winters.values("levelised_cost_of_heat")
+    yield Line("heat_cost", section, "all of it", "CNY/GJ", winters.mean(whole))
+    yearly = capital_recovery_factor(inputs["economics.discount_rate"], np.array(float(winters.count)))
+    paid = winters.values("capital_cost") * yearly / 1e6
+    section = "Costs of all samples together"
+    words = f"building the plant, as a payment in each of {winters.count} years, mean"
+    yield Line("capital_cost_yearly", section, words, "MCNY", winters.level(paid))
+    words = "additional cost over avoided carbon, both discounted, expected"
+    ratio = winters.ratio(found["additional_cost"], found["avoided_carbon"])
+    yield Line("expected_cost_of_avoided_carbon", section, words, "CNY/t", ratio)
 
 
 def payback(running: xr.DataArray, built: xr.DataArray) -> xr.DataArray:

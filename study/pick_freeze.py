@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("carbon.", "park.", "own_power.", "shallow_field."),
         *("peak_heating.emission_factor", "reserve_heating.emission_factor"),
     ),
+    "prices": ("economics.",),
 }
 """Beginnings of the keys of each group; the longest that fits counts."""
 

@@ -15,7 +15,7 @@ from study.config import Study
 from study.simulation import simulate
 from study.traces import objects as trace_objects
 from study.traces import size as trace_size
-from study.variables import OK, SAMPLE_VARIABLES, TYPES, variables_of
+from study.variables import OK, TYPES, sample_variables_of, variables_of
 
 BLOCK_SECONDS = 10.0
 """A block takes about that long on one core: long against what a task costs, short against what a kill loses, s."""
@@ -65,7 +65,7 @@ class Plan:
         """Return the plan of a study in blocks of that size."""
         block_size = fitting(block_size, study.samples)
         blocks = -(-study.samples // block_size)
-        variables = len(study.uncertain) + len(SAMPLE_VARIABLES) + len(variables_of(study))
+        variables = len(study.uncertain) + len(sample_variables_of(study)) + len(variables_of(study))
         series = trace_objects(study)
         of_blocks, of_study = blocks * (variables + 1), variables + 1 + series  # a receipt; and the winters
         objects = of_blocks + of_study + 1 + 1 + 2  # the winters' chunk, the root, begin and end of the run
@@ -227,7 +227,7 @@ def size_in_words(size: float) -> str:
 
 def bytes_per_sample(study: Study) -> int:
     """Room that a sample takes in the store, uncompressed and without traces, bytes."""
-    of_sample = sum(np.dtype(TYPES.get(name, "float64")).itemsize for name in SAMPLE_VARIABLES)
+    of_sample = sum(np.dtype(TYPES.get(name, "float64")).itemsize for name in sample_variables_of(study))
     return of_sample + 8 * len(study.uncertain) + 8 * study.winters * len(variables_of(study))
 
 

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema, core_schema
 
 _REGISTRY: pint.UnitRegistry = pint.UnitRegistry(non_int_type=Decimal, on_redefinition="ignore")
 _REGISTRY.define("decade = 10 * year")  # pint's own is a logarithmic unit
+_REGISTRY.define("CNY = [currency]")
 _REGISTRY.define("tonne_coal_equivalent = 29.307 * gigajoule = tce")  # GB/T 2589-2020, appendix A
 
 # A short product of unit names with one-digit exponents, so that no text can make the unit parser work for long.
@@ -65,7 +66,15 @@ def convert(values: list[float], unit: str, canonical: str) -> list[float]:
     return [float(Decimal(repr(value)) * factor + offset) for value in values]
 
 
-_BASE = {"[mass]": "kg", "[length]": "m", "[time]": "s", "[temperature]": "K", "[substance]": "mol", "[current]": "A"}
+_BASE = {
+    "[mass]": "kg",
+    "[length]": "m",
+    "[time]": "s",
+    "[temperature]": "K",
+    "[substance]": "mol",
+    "[current]": "A",
+    "[currency]": "CNY",
+}
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,10 @@ def measure(unit: str) -> Measure:
 
 
 _CF_SYMBOLS = {
-    **{name: name for name in ("m", "s", "h", "d", "K", "W", "J", "Pa", "g", "t", "N", "V", "A", "Hz", "mol", "bar")},
+    **{
+        name: name
+        for name in ("m", "s", "h", "d", "K", "W", "J", "Pa", "g", "t", "N", "V", "A", "Hz", "mol", "bar", "CNY")
+    },
     **{"min": "min", "l": "L", "a": "yr", "%": "%", "Δ°C": "K", "°C": "degC"},
 }
 _CF_PREFIXES = ("", "k", "M", "G", "T", "m", "c", "µ")

@@ -1,4 +1,4 @@
-"""Another carbon account of a finished ensemble, from the flows of energy that it holds.
+"""Another account of a finished ensemble, of carbon or of money, from the flows of energy that it holds.
 
 What an account is made of (`study.accounting`) is stored, or drawn again, so nothing is simulated but the rows that
 fail: those may fail no longer, or others instead. The new ensemble has the bits that a run with the account has.
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from study.accounting import FLOWS, account
 from study.carbon import NEEDED, built_in_baseline
 from study.config import Study, variable_name
+from study.costs import PRICED, price
 from study.engine import Progress, prepare
 from study.ensemble import Block, Ensemble, chunk_key, decode, digest, encode, read_metadata, reading
 from study.errors import ConfigError, EnsembleError
@@ -28,12 +29,12 @@ from study.sampling import sample_inputs
 from study.simulation import screen, simulate
 from study.storage import Storage
 from study.tally import Tally
-from study.variables import ACCOUNTS, OK, SAMPLE_VARIABLES, TYPES, variables_of
+from study.variables import ACCOUNTS, MONEY, OK, OPERATION, TYPES, sample_variables_of, variables_of
 from study.verification import chunks_in, damaged, stored_study
 
-SECTIONS = ("carbon", "park", "shallow_field", "claim")
+SECTIONS = ("carbon", "park", "shallow_field", "economics", "claim")
 """What a file of accounts may say."""
-OF_ACCOUNTS = ("carbon.", "park.", "shallow_field.")
+OF_ACCOUNTS = ("carbon.", "park.", "shallow_field.", "economics.")
 """Beginnings of the keys of inputs that change no flow of energy."""
 CERTIFIED = {"value": 1, "source": "assumption: certificates for all of it"}
 _OF_BASELINE = ("network_loss", "baseline_decline", *dict.fromkeys(key for keys in NEEDED.values() for key in keys))
@@ -87,7 +88,21 @@ def with_account(
             of_market = {key: given[key] for key in _OF_ELECTRICITY[1:] if key in given}
             resolved["carbon"] |= of_market if certified else {"green_power_share": CERTIFIED}
     _drop_what_is_gone(study, resolved)
-    return validate(Study, resolved, label=label, folder=Path(accounts).parent if accounts else None)
+    other = validate(Study, resolved, label=label, folder=Path(accounts).parent if accounts else None)
+    _refuse_other_hours(study, other, label)
+    return other
+
+
+def _refuse_other_hours(study: Study, other: Study, label: str) -> None:
+    """Raise ConfigError when the tariff's periods are not those whose electricity the ensemble holds."""
+    held, asked = (each.economics.electricity.when if each.economics else {} for each in (study, other))
+    if asked != held:
+        has = ", ".join(held) or "none: one price at all hours"
+        raise ConfigError(
+            f"{label}: economics.electricity: other periods of the day than the ensemble was run with ({has}); "
+            "allowed: other prices in the same hours and months, as the electricity of other hours is not stored; run "
+            "the study with them"
+        )
 
 
 def _refuse_other_flows(study: Study) -> None:
@@ -242,7 +257,7 @@ def _write(
     read: Callable[[str], bytes],
 ) -> None:
     """Write a block of the new ensemble: flows of energy as they are stored, accounts and inputs made again."""
-    made_again = {*ACCOUNTS, *map(variable_name, before.uncertain)}
+    made_again = {*ACCOUNTS, *MONEY, *OPERATION, *map(variable_name, before.uncertain)}
     names = [name for name in receipt["sha256"] if name.partition("/")[0] not in made_again]
     objects = {name: read(name) for name in names}
     digests = {name: receipt["sha256"][name] for name in names}
@@ -256,14 +271,18 @@ def _write(
     inputs = sample_inputs(study, block.rows)
     with np.errstate(all="ignore"):  # what is not finite fails
         accounts = account(study, inputs, {name: stored(name).T for name in FLOWS if name in of_winters})
+        if study.economics:
+            flows = {n: stored(n).T for n in PRICED if n in of_winters and n not in accounts}
+            accounts |= price(study, inputs, flows | accounts)
     values = {name: value.T for name, value in accounts.items()}
-    unfit = (stored("status") != OK) | ~np.all([np.isfinite(value).all(axis=1) for value in values.values()], axis=0)
+    finite = [np.isfinite(value).reshape(len(value), -1).all(axis=1) for value in values.values()]
+    unfit = (stored("status") != OK) | ~np.all(finite, axis=0)
     unfit[list(screen(study, inputs))] = True
     values |= {variable_name(key): inputs[key] for key in study.uncertain}
     reasons, traces = {}, None
     if len(rows := np.flatnonzero(unfit)):
         again = simulate(study, block.rows[rows])
-        values |= {name: stored(name) for name in (*of_winters, *SAMPLE_VARIABLES) if name not in values}
+        values |= {name: stored(name) for name in (*of_winters, *sample_variables_of(study)) if name not in values}
         values = {name: value.copy() for name, value in values.items()}
         for name, value in again.values.items():
             values[variable_name(name)][rows] = value

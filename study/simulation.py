@@ -35,6 +35,7 @@ from kernels.season import WIDTH, Season, Winter
 from kernels.well import share_cells
 from study.accounting import account
 from study.config import CHANCE, Study, building_problem, geometry_problem, supply_problem
+from study.costs import price
 from study.errors import ConfigError
 from study.fluid import flow_problem, flow_warnings, fluid_problem, freezing_point
 from study.heating import (
@@ -51,8 +52,18 @@ from study.matching import Matching
 from study.outputs import outputs
 from study.sampling import sample_inputs
 from study.series import Recorder
+from study.tariff import TariffMeter
 from study.traces import Traces
-from study.variables import ENERGY_IMBALANCE, INPUT_OUT_OF_RANGE, NOT_FINITE, NUMERICAL_FAULT, OK, variables_of
+from study.variables import (
+    ENERGY_IMBALANCE,
+    INPUT_OUT_OF_RANGE,
+    MONEY,
+    NOT_FINITE,
+    NUMERICAL_FAULT,
+    OK,
+    OPERATION,
+    variables_of,
+)
 from study.wells import (
     FIRST_GUESS,
     Inputs,
@@ -235,7 +246,7 @@ def _by_halves(
 def _nothing(study: Study, rows: int) -> dict[str, Array]:
     """What failed rows came to."""
     by_winter = {name: np.full((rows, study.winters), np.nan) for name in variables_of(study)}
-    by_row = ("energy_imbalance", "largest_unit_out_share", FLUID_TEMPERATURE)
+    by_row = ("energy_imbalance", "largest_unit_out_share", FLUID_TEMPERATURE, *(MONEY if study.economics else ()))
     return by_winter | {name: np.full(rows, np.nan) for name in by_row}
 
 
@@ -531,6 +542,9 @@ def _simulate_lanes(
         inputs = with_fluid(given, study.fluid.medium, temperature)
         life = _Life.of(study, inputs, life)
     matching = Matching.of(study, keys, inputs)
+    tariff = TariffMeter.of(study, len(keys), matching.meter if matching else None)
+    read = tariff or matching
+    meter = read.meter if read else UNREAD
     wells = life.wells
     state = undisturbed_state(wells)
     seasons: list[Season] = []
@@ -540,10 +554,11 @@ def _simulate_lanes(
     for number in range(study.winters):
         weather_and_demand = winter(number)
         course = recorder.course if recorder else UNTRACED
-        meter = matching.meter if matching else UNREAD
         seasons.append(heating_season(state, life.circuit, weather_and_demand, course, meter))
         if matching:
             matching.match(number, weather_and_demand.outdoor)
+        if tariff:
+            tariff.read()
         if recorder:
             recorder.record(number, weather_and_demand)
         cooling.append([mean_cooling(state, wells, weight) for weight in (life.neighbours, life.coldest)])
@@ -555,7 +570,10 @@ def _simulate_lanes(
     balance = (season.rock_heat + rock - season.well_heat + taken).sum(axis=0) - (water[1] - water[0])
     found = outputs(study, season, recharged=wells.number * taken, recharge_pumping=wells.number * pumping)
     found |= matching.outputs() if matching else {}
+    found |= tariff.outputs(found["electricity"]) if tariff else {}
     found |= account(study, inputs, found)
+    money = price(study, inputs, found) if study.economics else {}
+    found |= {name: money.pop(name) for name in OPERATION if name in money}
     of_neighbours, of_coldest = np.maximum(np.array(cooling), 0.0).swapaxes(0, 1)  # the fit of the modes may miss zero
     found |= {"thermal_interference": of_neighbours, "coldest_well_penalty": of_coldest}
     found["loop_temperature_mean"] = _loop_temperature(season, study)
@@ -563,6 +581,7 @@ def _simulate_lanes(
         "energy_imbalance": np.abs(balance) / gross,
         "largest_unit_out_share": largest_unit_out_share(study, inputs),
         FLUID_TEMPERATURE: inputs.get("fluid.temperature", temperature),
+        **money,
     } | {name: np.ascontiguousarray(value.T) for name, value in found.items()}
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kernels.economics import MOST_PER_TONNE
 from study import statistics
 from study.errors import EnsembleError
 from study.failures import describe_failures
@@ -186,6 +187,7 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
         _not_known,
         _plant,
         _own_power,
+        _economics,
         _by_winter,
         _ground,
         _change,
@@ -194,9 +196,9 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
 
 
 def carbon_lines(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
-    """Those lines of the answer that tell of carbon; parameters and errors as of `summarise`."""
+    """Those lines of the answer that tell of carbon and of money; parameters and errors as of `summarise`."""
     winters = _usable(dataset, most_failed)
-    return [*_carbon(winters), *_claim(winters), *_own_power(winters)]
+    return [*_carbon(winters), *_claim(winters), *_own_power(winters), *_economics(winters)]
 
 
 def _usable(dataset: xr.Dataset, most_failed: float) -> Winters:
@@ -466,6 +468,35 @@ def _own_power(winters: Winters) -> Iterator[Line]:
     words = "winters whose coldest week is covered whole"
     whole_week = in_week >= (1.0 - ROUNDING) * week
     yield Line("p_coldest_week_covered", section, words, "%", winters.chance(whole_week))
+
+
+def _economics(winters: Winters) -> Iterator[Line]:
+    """Quantiles, as a ratio has no sound mean: where little is avoided, a tonne costs any amount."""
+    if "economics" not in winters.study:
+        return
+    section = f"Costs, in CNY of {winters.study['economics']['price_year']} (MCNY: millions)"
+    built, run = winters.values("capital_cost") / 1e6, winters.values("operating_cost") / 1e6
+    yield Line("capital_cost_mean", section, "building the plant, mean", "MCNY", winters.level(built))
+    yield Line("operating_cost_mean", section, "running it for a winter, mean", "MCNY", winters.mean(run))
+    worth = winters.values("net_present_value")
+    yield Line("net_present_value_mean", section, "net present value, mean", "MCNY", winters.mean(worth / 1e6))
+    yield Line("p_net_present_value", section, "net present value above zero", "%", winters.chance(worth > 0.0))
+    for name, words, units in (
+        ("net_present_value", "net present value", "MCNY"),
+        ("levelised_cost_of_heat", "levelised cost of heat", "CNY/GJ"),
+        ("cost_of_avoided_carbon", "additional cost of avoided carbon", "CNY/t"),
+    ):
+        values = winters.values(name) / (1e6 if units == "MCNY" else 1.0)
+        for percent in (5, 50, 95):
+            found = winters.quantile(values, percent / 100)
+            shown = name != "net_present_value" or percent != 50
+            yield Line(f"{name}_p{percent:02}", section, f"{words}, {_quantile_words(percent)}", units, found, shown)
+    none = winters.values("cost_of_avoided_carbon") >= MOST_PER_TONNE
+    if none.any():
+        yield Line("p_no_avoided_carbon", section, "no carbon is avoided, discounted", "%", winters.chance(none))
+    paid = winters.values("payback_time") <= winters.count
+    words = f"paid back within {winters.count} winters, with interest"
+    yield Line("p_payback_time", section, words, "%", winters.chance(paid))
 
 
 def _by_winter(winters: Winters) -> Iterator[Line]:

@@ -15,14 +15,15 @@ from pydantic import AfterValidator, Field
 
 from study.quantity import Quantity, short
 from study.reading import Section
-from study.variables import OF_WINTERS, SAMPLE_VARIABLES
+from study.variables import MONEY, OF_WINTERS, SAMPLE_VARIABLES
 
 Statistic = Literal["P", "mean", "quantile", "cvar", "return_level"]
 Tail = Literal["upper", "lower"]
 Comparison = Literal[">=", ">", "<=", "<"]
 Reduction = Literal["mean", "min", "max", "sum", "winters"]
 
-OUTPUTS = OF_WINTERS | {name: SAMPLE_VARIABLES[name] for name in ("energy_imbalance", "largest_unit_out_share")}
+_OF_SAMPLES = ("energy_imbalance", "largest_unit_out_share", *MONEY)
+OUTPUTS = OF_WINTERS | {name: SAMPLE_VARIABLES[name] for name in _OF_SAMPLES}
 """What a target can be about."""
 REDUCTIONS: tuple[Reduction, ...] = ("mean", "min", "max", "sum", "winters")
 """Of the winters of a sample, and `winters`, each one by itself."""

@@ -87,19 +87,39 @@ OWN_POWER_VARIABLES: dict[str, dict[str, Any]] = {
 }
 """Variables of (sample, winter) of a study with `own_power`."""
 
-OF_WINTERS = VARIABLES | FUELS | PARK | OWN_POWER_VARIABLES
+TARIFF = {
+    f"electricity_{period}": variable("MWh", f"electricity in the tariff's {period.replace('_', ' ')} hours")
+    for period in ("sharp_peak", "peak", "valley", "flat")
+}
+"""Variables of (sample, winter) of a study whose electricity has its price by the hour: the periods it has."""
+OPERATION = {"operating_cost": variable("CNY", "cost of running the plant, at the winter's prices")}
+
+OF_WINTERS = VARIABLES | FUELS | PARK | OWN_POWER_VARIABLES | TARIFF | OPERATION
 """All variables of (sample, winter): the latter ones an ensemble has where its study has what they tell of."""
 
 ACCOUNTS = (*(name for name in VARIABLES if name.startswith("carbon_")), "grid_emission_factor", *PARK)
-"""Those of them that are accounts: made of flows of energy (`study.accounting`), and made again for another account."""
+"""Those of them that are accounts of carbon: made of flows of energy (`study.accounting`), again for another."""
 
 
 def variables_of(study: "Study") -> dict[str, dict[str, Any]]:
     """Return the variables of (sample, winter) of a study's ensemble, with their attributes."""
     burning = [f"fuel_{section}" for section in HEATERS if getattr(study, section).burns]
     of_power = OWN_POWER_VARIABLES if study.own_power else {}
-    return VARIABLES | {name: FUELS[name] for name in burning} | of_power | (PARK if study.park else {})
+    money = study.economics
+    periods = (*money.electricity.periods, "flat") if money and money.electricity.periods else ()
+    of_money = {f"electricity_{name}": TARIFF[f"electricity_{name}"] for name in periods} | (OPERATION if money else {})
+    of_park = PARK if study.park else {}
+    return VARIABLES | {name: FUELS[name] for name in burning} | of_power | of_park | of_money
 
+
+MONEY: dict[str, dict[str, Any]] = {
+    "capital_cost": variable("CNY", "cost of building the plant, less what others pay of it"),
+    "levelised_cost_of_heat": variable("CNY GJ-1", "levelised cost of the heat delivered"),
+    "net_present_value": variable("CNY", "net present value against the replaced supply"),
+    "cost_of_avoided_carbon": variable("CNY t-1", "additional cost of avoided carbon, both discounted"),
+    "payback_time": variable("yr", "discounted payback time, a year more than the winters where it never comes"),
+}
+"""Variables of (sample,) of a study with `economics`."""
 
 SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
     "energy_imbalance": variable("1", "energy not accounted for over the life, relative to the heat from the rock"),
@@ -107,5 +127,12 @@ SAMPLE_VARIABLES: dict[str, dict[str, Any]] = {
     "replicate": variable("1", "independent replicate of the design that the sample belongs to"),
     "sample": variable("1", "row of the design"),
     "status": variable("1", "how the sample ended", flag_meanings=STATUS_MEANINGS) | {"flag_values": [0, 1, 2, 3, 4]},
+    **MONEY,
 }
+"""Variables of (sample,); those of `MONEY` an ensemble has where its study has them."""
 TYPES = {"replicate": "int16", "sample": "int64", "status": "int8"}
+
+
+def sample_variables_of(study: "Study") -> dict[str, dict[str, Any]]:
+    """Return the variables of (sample,) of a study's ensemble, with their attributes."""
+    return {name: about for name, about in SAMPLE_VARIABLES.items() if study.economics or name not in MONEY}

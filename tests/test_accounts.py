@@ -312,7 +312,7 @@ def test_what_cannot_be_accounted_is_refused(store: Path, tmp_path: Path, monkey
     with pytest.raises(ConfigError, match="electricity_account"):
         reaccount(store, tmp_path / "made.zarr", electricity="solar")
     (tmp_path / "other.yaml").write_text("well: {depth: 3000 m}\n")
-    with pytest.raises(ConfigError, match=r"other.yaml: well: allowed: carbon, park, shallow_field, claim"):
+    with pytest.raises(ConfigError, match=r"other.yaml: well: allowed: carbon, park, shallow_field, economics, claim"):
         reaccount(store, tmp_path / "made.zarr", accounts=tmp_path / "other.yaml")
     assert not (tmp_path / "made.zarr").exists()
     reaccount(store, tmp_path / "made.zarr", baseline="gas_boiler")

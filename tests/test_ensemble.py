@@ -23,7 +23,7 @@ from study.plan import Plan
 from study.provenance import CODE, code_fingerprint
 from study.simulation import simulate
 from study.storage import Folder, Storage
-from study.variables import SAMPLE_VARIABLES, VARIABLES
+from study.variables import MONEY, SAMPLE_VARIABLES, VARIABLES
 from tests.conftest import hotland, variant
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -105,11 +105,11 @@ def test_a_finished_store_holds_every_row(finished: Path) -> None:
     assert set(dataset.coords) == {"sample", "winter", "replicate"}
     np.testing.assert_array_equal(dataset["winter"], [1, 2])
     inputs = {variable_name(key) for key in STUDY.uncertain}
-    assert set(dataset.variables) == {*VARIABLES, *SAMPLE_VARIABLES, *inputs, "winter", "reason"}
+    assert set(dataset.variables) == {*VARIABLES, *SAMPLE_VARIABLES, *inputs, "winter", "reason"} - {*MONEY}
     for name in VARIABLES:
         assert dataset[name].dims == ("sample", "winter")
         assert dataset[name].dtype == np.float64
-    for name in (*SAMPLE_VARIABLES, *inputs, "reason"):
+    for name in ({*SAMPLE_VARIABLES} - {*MONEY}) | {*inputs, "reason"}:
         assert dataset[name].dims == ("sample",)
 
 

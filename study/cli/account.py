@@ -18,7 +18,7 @@ from study.errors import RunError
 @click.option(
     "--accounts",
     type=click.Path(path_type=Path),
-    help="A YAML file with sections carbon, park, shallow_field or claim of a study file; they go before the study's.",
+    help="A YAML file with sections carbon, park, shallow_field, economics or claim of a study, to go before its own.",
 )
 @click.option("--output", help="Keep the ensemble with the other account: a folder, s3://..., gs://... or az://...")
 @click.option("--every", is_flag=True, help="Tell what every built-in baseline makes of the ensemble.")
@@ -40,7 +40,7 @@ def account(
     take_over: bool,
     quiet: bool,
 ) -> None:
-    """Print the carbon accounts of the ensemble STORE, its own or others, without running it again."""
+    """Print the accounts of the ensemble STORE, of carbon and of money, its own or others, without running it again."""
     from study.ensemble import open_ensemble, reading
     from study.ledgers import every_account, ledgers
     from study.reaccounting import reaccount

@@ -9,6 +9,12 @@ from study.figures.climate import climate_fit
 from study.figures.convergence import convergence
 from study.figures.designs import designs, difference_of_designs, exceedance_of_designs, pareto_front
 from study.figures.drivers import sobol_indices
+from study.figures.economics import (
+    cost_of_carbon_exceedance,
+    cost_of_heat_by_part,
+    cost_of_heat_distribution,
+    net_present_value_exceedance,
+)
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
 from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
 from study.figures.reliability import (
@@ -31,11 +37,15 @@ __all__ = [
     "cold_week",
     "coldest_week",
     "convergence",
+    "cost_of_carbon_exceedance",
+    "cost_of_heat_by_part",
+    "cost_of_heat_distribution",
     "dark",
     "designs",
     "difference_of_designs",
     "exceedance_of_designs",
     "field_from_above",
+    "net_present_value_exceedance",
     "pareto_front",
     "probability_of_frequency",
     "reliability_by_winter",

@@ -9,13 +9,12 @@ from matplotlib.axes import Axes
 
 from study.carbon import BASELINES, baseline_in_words
 from study.config import study_of
-from study.figures.style import colours, ended_well, ends, legend_above
+from study.figures.style import colours, ended_well, ends, histogram, legend_above
 from study.ledgers import carbon_reduction
 from study.reaccounting import with_account
-from study.statistics import exceedance, mean, probability
+from study.statistics import exceedance
 
 _POINTS = 201  # of a curve
-_FEWEST_BINS, _MOST_BINS = 5, 40
 
 
 def carbon_reduction_distribution(dataset: xr.Dataset, axes: Axes) -> Axes:
@@ -23,22 +22,11 @@ def carbon_reduction_distribution(dataset: xr.Dataset, axes: Axes) -> Axes:
 
     Whiskers are the 95 % interval of each bar by itself; the line is the mean of all samples, with its 95 % interval.
     """
-    ink = colours()
     life = ended_well(dataset, axes)["carbon_reduction"].mean("winter").load() / 1e3
-    borders = np.histogram_bin_edges(life.values, "fd")
-    borders = np.linspace(borders[0], borders[-1], int(np.clip(len(borders), _FEWEST_BINS, _MOST_BINS)) + 1)
-    bar = xr.DataArray(np.searchsorted(borders[1:-1], life.values, side="right"), coords=life.coords, dims=life.dims)
-    value, low, high = 100 * ends(probability(bar == xr.DataArray(np.arange(len(borders) - 1), dims="bar")))
-    middle, width = 0.5 * (borders[1:] + borders[:-1]), np.diff(borders)
-    axes.bar(middle, value, width, color=ink.blue, alpha=0.45, lw=0, label="samples, with 95 % intervals")
-    axes.vlines(middle, low, high, color=ink.blue, lw=1)
-    centre, lowest, highest = ends(mean(life))
-    axes.axvspan(lowest, highest, color=ink.orange, alpha=0.35, lw=0)
-    axes.axvline(centre, color=ink.orange, label="their mean, with its 95 % interval")
+    histogram(life, axes)
     mark_claim(dataset, axes, 0.99, "top")
     axes.set_xlabel("carbon reduction per winter, mean over the life (kt CO₂)")
     axes.set_ylabel("share of the samples (%)")
-    axes.set_ylim(bottom=0)
     legend_above(axes)
     return axes
 

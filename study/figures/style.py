@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from study.intervals import Array
-from study.statistics import usable
+from study.statistics import mean, probability, usable
 
+_FEWEST_BINS, _MOST_BINS = 5, 40
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#555555"
 SKY, AMBER = "#56B4E9", "#E69F00"
 
@@ -71,6 +72,24 @@ def bands(axes: Axes, x: Array, values: Sequence[Array] | Array, of: str) -> Non
         edges = np.array([np.percentile(each, [low, high]) for each in values]).T
         label = f"{low} to {high} % of {of}"
         axes.fill_between(x, edges[0], edges[1], color=colours().blue, alpha=alpha, lw=0, label=label)
+
+
+def histogram(values: xr.DataArray, axes: Axes) -> None:
+    """Share of the samples by a number that each has, (sample,), with 95 % intervals, and the mean of all."""
+    ink = colours()
+    borders = np.histogram_bin_edges(values.values, "fd")
+    borders = np.linspace(borders[0], borders[-1], int(np.clip(len(borders), _FEWEST_BINS, _MOST_BINS)) + 1)
+    bar = xr.DataArray(
+        np.searchsorted(borders[1:-1], values.values, side="right"), coords=values.coords, dims=values.dims
+    )
+    value, low, high = 100 * ends(probability(bar == xr.DataArray(np.arange(len(borders) - 1), dims="bar")))
+    middle, width = 0.5 * (borders[1:] + borders[:-1]), np.diff(borders)
+    axes.bar(middle, value, width, color=ink.blue, alpha=0.45, lw=0, label="samples, with 95 % intervals")
+    axes.vlines(middle, low, high, color=ink.blue, lw=1)
+    centre, lowest, highest = ends(mean(values))
+    axes.axvspan(lowest, highest, color=ink.orange, alpha=0.35, lw=0)
+    axes.axvline(centre, color=ink.orange, label="their mean, with its 95 % interval")
+    axes.set_ylim(bottom=0)
 
 
 def course(winters: Array, values: Array) -> tuple[Array, Array]:

@@ -11,6 +11,8 @@ from study.drivers import Answer, Drivers, Index, Number
 from study.failures import describe_failures
 from study.summary import RETURN_PERIOD, Line, formatted
 
+_OF_MONEY = ("levelised_cost_of_heat", "cost_of_avoided_carbon")
+
 CARRIES = 0.95
 """Share of the demanded heat below which the plant is said not to carry it: a choice of words, no standard."""
 
@@ -39,6 +41,7 @@ def answer(study: Study, lines: list[Line], drivers: Answer | None) -> list[Para
         ("Carbon", _carbon(study, of)),
         ("Warmth", _warmth(study, of)),
         ("Over the life", _life(study, of)),
+        ("Money", _money(study, of)),
         ("What decides it", _drivers(study, drivers)),
     )
     return [Paragraph(title, found) for title, some in parts if (found := tuple(some))]
@@ -143,6 +146,22 @@ def _warmth(study: Study, of: Mapping[str, Line]) -> Iterator[str]:
             f"One winter in {RETURN_PERIOD} is short for more than {_told(bad)}, and one in {RETURN_PERIOD} has rooms "
             f"colder than {_told(cold)}."
         )
+
+
+def _money(study: Study, of: Mapping[str, Line]) -> Iterator[str]:
+    if study.economics is None:
+        return
+    heat, tonne = ([of[f"{name}_p{p:02}"] for p in (5, 50, 95)] for name in _OF_MONEY)
+    yield (
+        f"In CNY of {study.economics.price_year}, heat costs {_told(heat[1])} in the median of the samples; nine of "
+        f"ten lie between {_value(heat[0])} and {_value(heat[2])}."
+    )
+    yield (
+        f"A tonne of CO₂ less costs {_told(tonne[1])} more than the replaced supply, in the median of the samples; "
+        f"nine of ten lie between {_value(tonne[0])} and {_value(tonne[2])}."
+    )
+    pays = of["p_net_present_value"]
+    yield f"Against that supply the plant pays, with interest, with a probability of {_told(pays)}."
 
 
 def _life(study: Study, of: Mapping[str, Line]) -> Iterator[str]:

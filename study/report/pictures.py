@@ -60,6 +60,7 @@ def pictures(dataset: xr.Dataset, study: Study, lines: list[Line], drivers: Answ
     some = (
         _carbon(dataset, study, of),
         _reliability(dataset, study, of),
+        _economics(dataset, study, of),
         _drivers(drivers),
         _plant(dataset, study),
         _ground(dataset, study),
@@ -131,6 +132,38 @@ def _reliability(dataset: xr.Dataset, study: Study, of: dict[str, Line]) -> Iter
         "Share of a winter's heat that is not delivered: median and percentiles of the samples.",
         f"Median and bands by winter; on average {formatted(of['heating_reliability_mean'])[0]} % of the heat is "
         "delivered.",
+    )
+
+
+def _economics(dataset: xr.Dataset, study: Study, of: dict[str, Line]) -> Iterator[Picture]:
+    if study.economics is None:
+        return
+    low, middle, high = (formatted(of[f"levelised_cost_of_heat_p{percent:02}"])[0] for percent in (5, 50, 95))
+    yield _axes(
+        lambda axes: figures.cost_of_heat_distribution(dataset, axes),
+        "What heat costs",
+        "How the samples differ in their levelised cost of heat. Whiskers and the narrow band are 95 % intervals.",
+        f"Histogram. 5 % of the samples lie below {low} CNY/GJ, half below {middle}, 95 % below {high}.",
+    )
+    yield _axes(
+        lambda axes: figures.cost_of_heat_by_part(dataset, axes),
+        "What the cost of heat is made of",
+        "Parts of the levelised cost of heat: bars are 90 % of the samples, marks their means.",
+        "A bar for each part that costs anything: wells, machines, surface plant, electricity, fuel, upkeep.",
+    )
+    yield _axes(
+        lambda axes: figures.net_present_value_exceedance(dataset, axes),
+        "Does it pay?",
+        "Probability of a net present value of at least so much, against the replaced supply; the band is the 95 % "
+        "interval at each amount.",
+        f"A falling curve; at zero it stands at {_percent(of['p_net_present_value'])}.",
+    )
+    yield _axes(
+        lambda axes: figures.cost_of_carbon_exceedance(dataset, axes),
+        "What a tonne less costs",
+        "Probability that avoiding a tonne of CO₂ costs at most so much more than the replaced supply; the band is the "
+        "95 % interval at each amount. Where nothing is avoided no amount is enough.",
+        f"A rising curve; half of the samples lie below {formatted(of['cost_of_avoided_carbon_p50'])[0]} CNY/t.",
     )
 
 
