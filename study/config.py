@@ -507,15 +507,16 @@ def _changed(data: dict[Any, Any], changes: Mapping[str, Any], *, label: str) ->
         *sections, last = key.split(".")
         node: Any = data
         for n, name in enumerate([*sections, last]):
+            place: str | int = name
             if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
-                name = int(name)
+                place = int(name)
             elif not isinstance(node, dict):
                 within = ".".join(sections[:n])
                 raise ConfigError(
                     f"{label}: {short(key)}: {within} has no parts that could change, it is {short(node)}"
                 )
             if n == len(sections):
-                node[name] = value
+                node[place] = value
             else:
-                node = node.setdefault(name, {}) if isinstance(node, dict) else node[name]
+                node = node.setdefault(place, {}) if isinstance(node, dict) else node[place]
     return data

@@ -565,6 +565,6 @@ def test_changes_are_as_if_the_file_had_said_so(tmp_path: Path) -> None:
     ],
 )
 def test_changes_that_do_not_fit_are_refused(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError, match="smoke.yaml: ") as refused:
+    with pytest.raises(ConfigError, match=r"smoke\.yaml: ") as refused:
         load_study(CONFIGS / "smoke.yaml", changes)
     assert words in str(refused.value)

@@ -15,7 +15,7 @@ from kernels import LANES
 from study import drivers, figures
 from study.cli import main
 from study.config import CHANCE, Study, load_study, variable_name
-from study.drivers import Drivers, Index, Number, UnknownOutputError, what_drives
+from study.drivers import Drivers, Index, Number, UnknownOutputError, to_json, what_drives
 from study.engine import compute_block, prepare
 from study.ensemble import open_rows
 from study.errors import EnsembleError
