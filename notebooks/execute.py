@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 HERE = Path(__file__).parent
 TIMEOUT = 600  # of a cell, s
@@ -32,15 +32,10 @@ def execute(notebook: NotebookNode, **parameters: object) -> None:
     there = {line.partition(" = ")[0] for line in text.splitlines()}
     cell.source = "\n".join([text, *(f"{name} = {value!r}" for name, value in parameters.items() if name in there)])
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            kernel = KernelManager(  # by sockets in the folder: no port is opened
-                kernel_name="python3", transport="ipc", connection_file=f"{folder}/kernel.json"
-            )
+        with tempfile.TemporaryDirectory() as folder:  # the kernel is reached by sockets in it, no port is opened
+            sockets = Config(KernelManager={"transport": "ipc", "connection_file": f"{folder}/kernel.json"})
             where = {"metadata": {"path": str(HERE)}}
-            try:
-                NotebookClient(notebook, km=kernel, timeout=TIMEOUT, resources=where, record_timing=False).execute()
-            finally:
-                kernel.shutdown_kernel(now=True)
+            NotebookClient(notebook, config=sockets, timeout=TIMEOUT, resources=where, record_timing=False).execute()
     finally:
         cell.source = text
     notebook.metadata.language_info = {"name": "python"}  # without the version
