@@ -4,12 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup study test slow peer bench docs lint format lock clean
+.PHONY: setup study notebooks test slow peer bench docs lint format lock clean
 
 setup: .venv/.ready
 
 study: setup
 	$(BIN)/hotland run configs/shenyang.yaml
+
+# Again, with their answers kept.
+notebooks: study
+	$(BIN)/python notebooks/execute.py
 
 test: lint
 	$(BIN)/pytest

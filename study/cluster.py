@@ -1,5 +1,6 @@
 """Where blocks are computed: Ray on this machine alone, or a Ray cluster somewhere."""
 
+import logging
 import os
 import shutil
 import socket
@@ -83,6 +84,7 @@ def start_ray(address: str | None, *, dashboard: Callable[[str], None] | None = 
         os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would have them starve beside other work
     elif _listens_on_loopback_alone(address):
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    logging.getLogger("ray.widgets").setLevel(logging.WARNING)  # in a notebook it would ask for ipywidgets
     import ray
 
     if ray.is_initialized():  # by whoever calls this, who also ends it

@@ -4,6 +4,7 @@
 names. Each number annotated as `Input` may be a probability distribution.
 """
 
+import copy
 import difflib
 import functools
 import hashlib
@@ -499,8 +500,37 @@ def study_of(attributes: Mapping[Any, Any]) -> Study:
     return Study.model_validate(json.loads(attributes["study"]))
 
 
-def load_study(path: str | Path) -> Study:
-    """Return the study that a YAML file describes; ConfigError when it is wrong in any way."""
+def load_study(path: str | Path, changes: Mapping[str, Any] | None = None) -> Study:
+    """Return the study that a YAML file describes; ConfigError when it is wrong in any way.
+
+    Parameters
+    ----------
+    changes
+        Values that count instead of the file's, by dotted key (``{"field.spacing": "40 m"}``), each as the file would
+        say it: a distribution is a mapping.
+    """
     folder = Path(path).parent
-    data = with_baseline(with_climate(read_yaml(path), label=str(path), folder=folder))
+    data = _changed(read_yaml(path), changes or {}, label=str(path))
+    data = with_baseline(with_climate(data, label=str(path), folder=folder))
     return validate(Study, data, label=str(path), folder=folder)
+
+
+def _changed(data: dict[Any, Any], changes: Mapping[str, Any], *, label: str) -> dict[Any, Any]:
+    """Return what a file says with other values at some dotted keys, as if it had said so."""
+    for key, value in copy.deepcopy(dict(changes)).items():
+        *sections, last = key.split(".")
+        node: Any = data
+        for n, name in enumerate([*sections, last]):
+            place: str | int = name
+            if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
+                place = int(name)
+            elif not isinstance(node, dict):
+                within = ".".join(sections[:n])
+                raise ConfigError(
+                    f"{label}: {short(key)}: {within} has no parts that could change, it is {short(node)}"
+                )
+            if n == len(sections):
+                node[place] = value
+            else:
+                node = node.setdefault(place, {}) if isinstance(node, dict) else node[place]
+    return data

@@ -18,11 +18,21 @@ from rich.table import Table
 from rich.text import Text
 
 from study.config import CHANCE, Study, variable_name
+from study.engine import execute
 from study.ensemble import ROOT, open_ensemble, open_rows, read_metadata, reading
 from study.errors import EnsembleError, HotlandError
 from study.failures import describe_failures
 from study.intervals import Array
-from study.pick_freeze import Column, MixedStudy, columns_of, groups_of, inputs_of, refuse_missing, store_of
+from study.pick_freeze import (
+    Column,
+    MixedStudy,
+    columns_of,
+    extended_study,
+    groups_of,
+    inputs_of,
+    refuse_missing,
+    store_of,
+)
 from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
 from study.storage import Storage
@@ -98,7 +108,7 @@ class Drivers:
     winter
         Number of the winter, or None for the mean of all.
     inputs, groups
-        The largest total index first.
+        The largest total index first; where there is none, the largest first-order index.
     shares
         Of each input, where some are correlated; else none.
     unexplained, chance
@@ -205,6 +215,25 @@ def what_drives(
         _statement(sets),
         tuple(found),
     )
+
+
+def extend(store: str, rows: int) -> None:
+    """Compute the rows that extend so many of an ensemble's, or what is left of them, on this machine.
+
+    They are kept beside the ensemble, and from then on `what_drives` uses them.
+
+    Parameters
+    ----------
+    rows
+        A power of two times the replicates.
+
+    Raises
+    ------
+    HotlandError
+        As of `study.pick_freeze.extended_study` and `study.engine.run`.
+    """
+    mixed = extended_study(store, base=rows)
+    execute(mixed, Storage.at(store_of(Storage.at(store).address)))
 
 
 def refuse_unknown(store: str, outputs: Sequence[str], winter: int | str) -> None:
@@ -358,7 +387,7 @@ def _each_winter(
                     for column in some
                     if drawn.get(column.inputs) in there
                 ),
-                key=lambda index: -np.nan_to_num(index.total.value, nan=-np.inf),
+                key=lambda index: tuple(-np.nan_to_num([index.total.value, index.first.value], nan=-np.inf)),
             )
             for kind, some in columns.items()
         }

@@ -35,6 +35,9 @@ class Estimate:
     """A value and its confidence interval; an end that cannot be given is nan, and `remark` says why.
 
     `lowest` and `highest` bound the value, wherever the failed samples would have been: nan where nothing bounds it.
+
+    >>> f"{Estimate(0.3499, 0.3377, 0.3621):.1%}"
+    '35.0% (33.8% to 36.2%)'
     """
 
     value: float
@@ -43,6 +46,15 @@ class Estimate:
     remark: str = ""
     lowest: float = np.nan
     highest: float = np.nan
+
+    def __format__(self, spec: str) -> str:
+        """The value and, in brackets, its interval, each number as `spec` says."""
+        if not spec:
+            return str(self)
+        value, low, high = (format(number, spec) for number in (self.value, self.low, self.high))
+        ends = (np.isfinite(self.low), np.isfinite(self.high))
+        said = {(True, True): f"{low} to {high}", (True, False): f"{low} or more", (False, True): f"{high} or less"}
+        return f"{value} ({said.get(ends, 'no interval')})"
 
 
 class Interval(NamedTuple):

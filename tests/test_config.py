@@ -530,3 +530,41 @@ def test_sections_are_inputs_like_others(tmp_path: Path) -> None:
 )
 def test_a_broken_well_case_is_refused(tmp_path: Path, key: str, value: object, expected: str) -> None:
     assert expected in refusal(write(tmp_path, changed(CASE, key, value)), load_well_case)
+
+
+def test_changes_are_as_if_the_file_had_said_so(tmp_path: Path) -> None:
+    changes = {
+        "name": "moved",
+        "climate": "harbin",
+        "field.spacing": "40 m",
+        "well.grout.conductivity.mode": "1.1 W/m/K",
+        "correlations.0.rank_correlation": -0.2,
+        "traces": {"samples": 1},
+        "traces.interval": "daily",
+        "claim": None,
+    }
+    path = CONFIGS / "shenyang.yaml"
+    data = YAML(typ="safe", pure=True).load(path)
+    data |= {"name": "moved", "climate": "harbin", "traces": {"samples": 1, "interval": "daily"}}
+    del data["claim"]
+    data["field"]["spacing"] = "40 m"
+    data["well"]["grout"]["conductivity"]["mode"] = "1.1 W/m/K"
+    data["correlations"][0]["rank_correlation"] = -0.2
+    (tmp_path / "moved.yaml").write_text(json.dumps(data))
+    assert load_study(path, changes) == load_study(tmp_path / "moved.yaml")
+    assert changes["traces"] == {"samples": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"field.spcing": "40 m"}, "field.spcing: unknown key; did you mean 'spacing'"),
+        ({"field.spacing": "40 K"}, "field.spacing: cannot read"),
+        ({"samples.more": 3}, "'samples.more': samples has no parts that could change, it is 32"),
+        ({"correlations.1.rank_correlation": 0.1}, "correlations has no parts"),
+    ],
+)
+def test_changes_that_do_not_fit_are_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=r"smoke\.yaml: ") as refused:
+        load_study(CONFIGS / "smoke.yaml", changes)
+    assert words in str(refused.value)

@@ -15,7 +15,7 @@ from kernels import LANES
 from study import drivers, figures
 from study.cli import main
 from study.config import CHANCE, Study, load_study, variable_name
-from study.drivers import Drivers, Index, Number, UnknownOutputError, what_drives
+from study.drivers import Drivers, Index, Number, UnknownOutputError, to_json, what_drives
 from study.engine import compute_block, prepare
 from study.ensemble import open_rows
 from study.errors import EnsembleError
@@ -221,6 +221,25 @@ def test_an_extension_of_another_study_or_half_done_is_refused(product: str, tmp
     sorted(beside.glob("receipts/*.json"))[-1].unlink()
     with pytest.raises(EnsembleError, match=r"unfinished, .* --extend 256` computes the rest"):
         what_drives(str(store))
+    drivers.extend(str(store), 256)
+    assert to_json(what_drives(str(store))) == to_json(what_drives(product))
+
+
+def test_without_total_indices_the_largest_first_order_index_comes_first(
+    product: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = shutil.copytree(product, tmp_path / "alone.zarr")
+    (expected,) = what_drives(str(store), ["carbon_reduction"]).drivers
+    original = drivers.from_ensemble
+
+    def no_fit(*arguments: Any, **options: Any) -> xr.Dataset:
+        found = original(*arguments, **options)
+        return found.assign(total=found["total"] * np.nan, first=-found["first"])
+
+    monkeypatch.setattr(drivers, "from_ensemble", no_fit)
+    (found,) = what_drives(str(store), ["carbon_reduction"]).drivers
+    assert len(found.inputs) > 1
+    assert [index.name for index in found.inputs] == [index.name for index in reversed(expected.inputs)]
 
 
 def test_failed_rows_are_never_dropped_in_silence(product: str, monkeypatch: pytest.MonkeyPatch) -> None:

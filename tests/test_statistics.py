@@ -379,3 +379,18 @@ def test_an_array_on_disk_is_read_block_by_block(tmp_path: Path, monkeypatch: py
     finally:
         tracemalloc.stop()
     xr.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("found", "spec", "words"),
+    [
+        (Estimate(0.3499, 0.3377, 0.3621), ".1%", "35.0% (33.8% to 36.2%)"),
+        (Estimate(11572.4, 11564.3, 11579.2), ",.0f", "11,572 (11,564 to 11,579)"),
+        (Estimate(1.0, np.nan, np.nan), ".1f", "1.0 (no interval)"),
+        (Estimate(0.0, np.nan, 2.0), ".1f", "0.0 (2.0 or less)"),
+        (Estimate(0.0, -2.0, np.nan), ".1f", "0.0 (-2.0 or more)"),
+        (Estimate(1.0), "", str(Estimate(1.0))),
+    ],
+)
+def test_an_estimate_says_its_interval(found: Estimate, spec: str, words: str) -> None:
+    assert format(found, spec) == words

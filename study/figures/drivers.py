@@ -37,5 +37,5 @@ def sobol_indices(drivers: Drivers, axes: Axes, *, most: int = 10) -> Axes:
     when = "mean of all winters" if drivers.winter is None else f"winter {drivers.winter}"
     axes.set_xlabel("share of the variance (1)")
     axes.set_title(f"{drivers.words},\n{when}", fontsize="medium", loc="right")
-    axes.legend(loc="lower right", frameon=False, fontsize="small")
+    axes.legend(loc="best", frameon=False, fontsize="small")
     return axes

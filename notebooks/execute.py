@@ -1,0 +1,54 @@
+"""Execute notebooks in place and keep their outputs: `python notebooks/execute.py [NOTEBOOK ...]`, by default all.
+
+What differs from one execution to the next, such as times, is left out: a notebook changes only when an answer does.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+HERE = Path(__file__).parent
+TIMEOUT = 600  # of a cell, s
+
+
+def execute(notebook: NotebookNode, **parameters: object) -> None:
+    """Run all cells, in the folder of the notebooks; CellExecutionError where one fails.
+
+    Parameters
+    ----------
+    notebook
+        Its outputs become those of this execution.
+    parameters
+        Values that count instead of those in the cell tagged `parameters`, whose text stays; names that are not in it
+        are left out.
+    """
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    text = cell.source
+    there = {line.partition(" = ")[0] for line in text.splitlines()}
+    cell.source = "\n".join([text, *(f"{name} = {value!r}" for name, value in parameters.items() if name in there)])
+    try:
+        with tempfile.TemporaryDirectory() as folder:  # the kernel is reached by sockets in it, no port is opened
+            sockets = Config(KernelManager={"transport": "ipc", "connection_file": f"{folder}/kernel.json"})
+            where = {"metadata": {"path": str(HERE)}}
+            NotebookClient(notebook, config=sockets, timeout=TIMEOUT, resources=where, record_timing=False).execute()
+    finally:
+        cell.source = text
+    notebook.metadata.language_info = {"name": "python"}  # without the version
+
+
+def main(names: list[str]) -> None:
+    for path in map(Path, names) if names else sorted(HERE.glob("*.ipynb")):
+        print(path)
+        notebook = nbformat.read(path, as_version=4)
+        with tempfile.TemporaryDirectory() as folder:  # for the stores of the studies that it runs
+            execute(notebook, folder=folder)
+        nbformat.write(notebook, path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
