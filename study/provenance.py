@@ -34,6 +34,8 @@ CODE = (
             "shallow_field",
             "simulation",
             "solar",
+            "sweep",
+            "sweep_array",
             "traces",
             "variables",
             "weather_record",

@@ -27,6 +27,7 @@ from study.runs import Run, now
 from study.sampling import sample_inputs
 from study.simulation import screen, simulate
 from study.storage import Storage
+from study.sweep import refuse_swept
 from study.variables import ACCOUNTS, OK, SAMPLE_VARIABLES, TYPES, variables_of
 from study.verification import chunks_in, damaged, stored_study
 
@@ -183,6 +184,7 @@ def reaccount(
         raise EnsembleError(f"{target}: an account is no place for another; give another --output")
     of_source = Ensemble.open(source)
     before = stored_study(source)
+    refuse_swept(source, before)
     if isinstance(before, MixedStudy):
         raise EnsembleError(f"{source}: its rows extend an ensemble; give the ensemble beside it")
     study = with_account(before, baseline=baseline, electricity=electricity, accounts=accounts)

@@ -20,6 +20,7 @@ from study.cli.migrate import migrate
 from study.cli.report import report
 from study.cli.run import run
 from study.cli.sensitivity import sensitivity
+from study.cli.size import size
 from study.cli.summary import summary
 from study.cli.verify import verify
 from study.cli.well import well
@@ -32,7 +33,7 @@ def commands() -> None:
     """How sure is geothermal heat? Monte Carlo uncertainty studies of deep coaxial wells."""
 
 
-for command in (run, check, summary, sensitivity, report, info, account, verify, migrate, well, climate):
+for command in (run, check, size, summary, sensitivity, report, info, account, verify, migrate, well, climate):
     commands.add_command(command)
 
 

@@ -27,7 +27,8 @@ _SECONDS_BETWEEN_LINES, _SECONDS_BETWEEN_DRAWINGS = 10.0, 0.5
 
 
 def plan_line(study: "Study") -> str:
-    return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
+    designs = f" for each of {study.points} designs" if study.points > 1 else ""
+    return f"{study.name}: {study.samples // study.points:,} samples of {study.winters} winters{designs}"
 
 
 def traces_line(study: "Study") -> str:
@@ -58,9 +59,19 @@ def share_of(option: str, text: str) -> float:
 def print_summary(
     dataset: "xr.Dataset", *, as_json: bool, over: "Over" = "both", most_failed: float | None = None
 ) -> None:
+    from study.config import study_of
     from study.statistics import MOST_FAILED
     from study.summary import print_table, summarise, to_json
+    from study.sweep import SweptStudy
+    from study.sweep_table import print_designs, table_of
+    from study.sweep_table import to_json as designs_to_json
 
+    console = Console(width=WIDTH, highlight=False, markup=False)
+    if isinstance(study_of(dataset.attrs), SweptStudy):
+        if over != "both":
+            raise click.UsageError(f"--over {over}: allowed with one design, and this is a sweep")
+        table = table_of(dataset, most_failed=MOST_FAILED if most_failed is None else most_failed)
+        return click.echo(designs_to_json(table)) if as_json else print_designs(table, console)
     try:
         lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
     except ValueError as error:
@@ -68,7 +79,7 @@ def print_summary(
     if as_json:
         click.echo(to_json(dataset, lines, over=over))
     else:
-        print_table(dataset, lines, Console(width=WIDTH, highlight=False, markup=False))
+        print_table(dataset, lines, console)
 
 
 @contextmanager
@@ -146,7 +157,7 @@ def _state(progress: "Progress") -> str:
     failed, line = sum(progress.tally.failed.values()), progress.tally.line()
     parts = [
         *map(str, progress.judgements),
-        line,
+        f"all {progress.designs} designs together: {line}" if progress.designs > 1 and line else line,
         f"{failed:,} failed" if failed and "failed" not in line else "",
         f"{len(progress.retries):,} blocks tried again" if progress.retries else "",
     ]
