@@ -492,8 +492,8 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
 
     Returns
     -------
-    Dataset with dimensions `sample`, the keys that the study sweeps if any, and `winter`; `status` is 0 where a sample ended well and `reason` says why it
-    did not.
+    Dataset with dimensions `sample`, the keys that the study sweeps if any, and `winter`; `status` is 0 where a sample
+    ended well and `reason` says why it did not.
 
     Raises
     ------

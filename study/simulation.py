@@ -273,7 +273,7 @@ def _judge_fluid(
 
 
 def warnings(study: Study) -> list[str]:
-    """What is weak about the flow in the wells, and in how many of the first samples; of a sweep in the first design."""
+    """What is weak about the flow in the wells, and in how many of the first samples; of a sweep its first design."""
     study = study.designs_of(np.arange(1))[0][0]
     rows = np.arange(min(study.samples, 1024))
     inputs = sample_inputs(study, rows)

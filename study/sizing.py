@@ -9,6 +9,7 @@ the target can only be judged wrongly to miss it, or the other way round, so tha
 of that error. What is undecided does not meet it.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -185,7 +186,7 @@ def _remarks(goal: Goal, tried: Sequence[Tried], better: bool | None) -> tuple[s
         remarks.append("what is undecided with the most samples is taken as not meeting the target")
     rising = (better if goal.at_least else not better) if better is not None else None
     ordered = sorted(tried, key=lambda each: each.place)
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in itertools.pairwise(ordered):
         falls, rises = other.estimate.high < one.estimate.low, other.estimate.low > one.estimate.high
         if (falls and rising is not False) or (rises and rising is not True):
             remarks.append(
@@ -240,7 +241,7 @@ def answer(found: Found, key: str, names: Sequence[str]) -> str:
 
 
 def shown(goal: Goal, found: Estimate) -> tuple[str, str]:
-    """Return an estimate and its interval in words, with units, to so many digits that the bound can be told from it."""
+    """Return an estimate and its interval in words, with units, with digits enough to tell the bound from it."""
     probability = goal.statistic.statistic == "P"
     scale, units = (100.0, " %") if probability else (1.0, f" {goal.statistic.units}".rstrip())
     half = scale * max(abs(found.high - goal.bound), abs(found.low - goal.bound))

@@ -65,9 +65,7 @@ class Range:
             raise ConfigError(f"--find {short(key)}: allowed: any key but {', '.join(NOT_SWEPT)}")
         found = _RANGE.fullmatch(limits.strip())
         if found is None:
-            raise ConfigError(
-                f"--range {short(limits)}: allowed: two numbers and their unit, such as 16..40 or 20..60 m"
-            )
+            raise ConfigError(f"--range {short(limits)}: allowed: two numbers and a unit, as in 16..40 or 20..60 m")
         unit = (found[3] or "").strip()
         own = step if not unit or re.search(r"[A-Za-z%]", step) else f"{step} {unit}"
         try:

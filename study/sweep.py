@@ -1,7 +1,7 @@
 """One study of many designs: keys of the study file that take several values, and the store that holds all designs.
 
-A *design* is a combination of the values of the keys that are swept. Row i·D + d of the store is sample i of design d: a
-store of more samples begins with that of fewer, and a block holds all designs of its samples. Draws are keyed by the
+A *design* is a combination of the values of the keys that are swept. Row i·D + d of the store is sample i of design d:
+a store of more samples begins with that of fewer, and a block holds all designs of its samples. Draws are keyed by the
 name of an input and the index of a sample, weather and outages by the latter: the designs share ground, winters and
 outages, and each one's rows are, to the bit, those of the same design in a study by itself.
 """

@@ -71,7 +71,11 @@ def print_summary(
         if over != "both":
             raise click.UsageError(f"--over {over}: allowed with one design, and this is a sweep")
         table = table_of(dataset, most_failed=MOST_FAILED if most_failed is None else most_failed)
-        return click.echo(designs_to_json(table)) if as_json else print_designs(table, console)
+        if as_json:
+            click.echo(designs_to_json(table))
+        else:
+            print_designs(table, console)
+        return
     try:
         lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
     except ValueError as error:
