@@ -62,7 +62,7 @@ def test_each_design_is_that_study_by_itself_to_the_bit(store: Path, tmp_path: P
     found = designs(study.open_ensemble(store))
     assert list(found) == [
         f"wells={wells}, winter_load={load}"
-        for wells, load in product(WELLS, (*LOADS, "uniform(minimum 0.9, maximum 1.1)"))
+        for wells, load in product(WELLS, (*LOADS, "uniform(maximum 1.1, minimum 0.9)"))
     ]
     yaml = YAML(typ="safe")
     for (_, design), (wells, load) in zip(found.items(), product(WELLS, SWEEP["winter_load"]), strict=True):
