@@ -9,6 +9,7 @@ import difflib
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -115,8 +116,9 @@ Metres = Annotated[float, Quantity("m", ge=-1e7, le=1e7, description="coordinate
 
 
 class WellField(Section):
-    """Where the wells stand: a rectangular grid, or the coordinates of each."""
+    """Where the wells stand: a rectangular grid, so many wells in the most compact one, or the coordinates of each."""
 
+    wells: Annotated[StrictInt, Field(ge=1, le=900)] | None = None
     rows: Annotated[StrictInt, Field(ge=1, le=30)] | None = None
     columns: Annotated[StrictInt, Field(ge=1, le=30)] | None = None
     spacing: (
@@ -141,11 +143,11 @@ class WellField(Section):
 
     @model_validator(mode="after")
     def _one_layout(self) -> Self:
-        grid = (self.rows, self.columns, self.spacing if self.rows != 1 or self.columns != 1 else 1)
-        if (self.coordinates is None) == (None in grid) or (
-            self.coordinates and (self.rows, self.columns, self.spacing) != (None, None, None)
-        ):
-            raise ValueError("give either rows, columns and spacing, or coordinates")
+        given = tuple(name for name in ("wells", "rows", "columns", "coordinates") if getattr(self, name) is not None)
+        alone = self.wells == 1 or (self.rows, self.columns) == (1, 1)
+        spaced = self.spacing is None if self.coordinates else self.spacing is not None or alone
+        if given not in (("rows", "columns"), ("wells",), ("coordinates",)) or not spaced:
+            raise ValueError("give either rows, columns and spacing, or wells and spacing, or coordinates")
         if self.coordinates:
             x, y = np.array(self.coordinates).T
             apart = np.hypot(x[:, None] - x, y[:, None] - y) + np.diag(np.full(len(x), np.inf))
@@ -162,7 +164,20 @@ class WellField(Section):
         """Coordinates of the wells: m, or in a grid over the spacing."""
         if self.coordinates is not None:
             return self.coordinates
-        return tuple((float(x), float(y)) for y in range(self.rows or 0) for x in range(self.columns or 0))
+        rows, columns = most_compact_grid(self.wells) if self.wells else (self.rows or 0, self.columns or 0)
+        grid = tuple((float(x), float(y)) for y in range(rows) for x in range(columns))
+        return grid[: self.wells]
+
+
+def most_compact_grid(wells: int) -> tuple[int, int]:
+    """Return rows and columns of the grid that so many wells stand in; the last row may have free places at its end.
+
+    Of the grids no more than twice as long as wide it is the one with the fewest free places, and of those the one that
+    is most nearly square.
+    """
+    columns = range(math.isqrt(wells - 1) + 1, max(math.isqrt(2 * wells), math.isqrt(wells - 1) + 1) + 1)
+    best = min(columns, key=lambda each: (-wells % each, each))
+    return -(-wells // best), best
 
 
 CONDUCTIVITY = Quantity("W/m/K", ge=0.3, le=10, description="thermal conductivity of the rock")
@@ -319,6 +334,15 @@ class Study(Document):
         parts = {k: v for k, v in self.resolved().items() if k not in NOT_OF_THE_ROWS}
         return hashlib.sha256(json.dumps(without_sources(parts), sort_keys=True).encode()).hexdigest()
 
+    @property
+    def points(self) -> int:
+        """How many designs a store has rows of for each sample: one, unless keys are swept (`study.sweep`)."""
+        return 1
+
+    def designs_of(self, rows: NDArray[np.int64]) -> tuple[tuple["Study", NDArray[np.int64], NDArray[np.int64]], ...]:
+        """Return the studies that rows of a store are of, each with the rows' places among these and in itself."""
+        return ((self, np.arange(len(rows)), rows),)
+
     def base_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of the design that rows of a store are made from: those themselves, unless two are mixed."""
         return rows
@@ -330,7 +354,8 @@ class Study(Document):
 
     def with_overrides(self, *, samples: int | None = None, seed: int | None = None) -> "Study":
         """Return the study with another number of samples or another seed; ConfigError when it is not allowed."""
-        changes = {name: value for name, value in (("samples", samples), ("seed", seed)) if value is not None}
+        rows = None if samples is None else samples * self.points
+        changes = {name: value for name, value in (("samples", rows), ("seed", seed)) if value is not None}
         return validate(type(self), {**self.resolved(), **changes}, label=f"study {self.name!r}")
 
     @model_validator(mode="after")
@@ -497,7 +522,12 @@ def defaulted(section: Section, prefix: str = "") -> set[str]:
 
 def study_of(attributes: Mapping[Any, Any]) -> Study:
     """Return the study that an ensemble's attributes hold."""
-    return Study.model_validate(json.loads(attributes["study"]))
+    resolved = json.loads(attributes["study"])
+    if "designs" in resolved:
+        from study.sweep import SweptStudy
+
+        return SweptStudy.model_validate(resolved)
+    return Study.model_validate(resolved)
 
 
 def load_study(path: str | Path, changes: Mapping[str, Any] | None = None) -> Study:
@@ -509,10 +539,12 @@ def load_study(path: str | Path, changes: Mapping[str, Any] | None = None) -> St
         Values that count instead of the file's, by dotted key (``{"field.spacing": "40 m"}``), each as the file would
         say it: a distribution is a mapping.
     """
-    folder = Path(path).parent
-    data = _changed(read_yaml(path), changes or {}, label=str(path))
-    data = with_baseline(with_climate(data, label=str(path), folder=folder))
-    return validate(Study, data, label=str(path), folder=folder)
+    data, folder = _changed(read_yaml(path), changes or {}, label=str(path)), Path(path).parent
+    if "sweep" in data:
+        from study.sweep import swept_study
+
+        return swept_study(data, label=str(path), folder=folder)
+    return read_study(data, label=str(path), folder=folder)
 
 
 def _changed(data: dict[Any, Any], changes: Mapping[str, Any], *, label: str) -> dict[Any, Any]:
@@ -534,3 +566,8 @@ def _changed(data: dict[Any, Any], changes: Mapping[str, Any], *, label: str) ->
             else:
                 node = node.setdefault(place, {}) if isinstance(node, dict) else node[place]
     return data
+
+
+def read_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> Study:
+    """Return the study of one design that a study file's mapping describes; ConfigError when it is wrong in any way."""
+    return validate(Study, with_baseline(with_climate(data, label=label, folder=folder)), label=label, folder=folder)

@@ -36,6 +36,7 @@ from study.pick_freeze import (
 from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
 from study.storage import Storage
+from study.sweep import refuse_swept
 from study.variables import MONEY, OF_WINTERS, SAMPLE_VARIABLES, variables_of
 from study.verification import stored_study
 
@@ -184,6 +185,7 @@ def what_drives(
     dataset = open_ensemble(store)
     with reading(storage):
         study = stored_study(storage)
+        refuse_swept(storage, study)
         inputs = dataset[[variable_name(key) for key in study.drawn]].drop_vars("reason", errors="ignore").load()
         failed = int((dataset["status"] != 0).sum())
         failures = describe_failures(dataset)
@@ -241,6 +243,7 @@ def refuse_unknown(store: str, outputs: Sequence[str], winter: int | str) -> Non
     storage = Storage.at(store)
     with reading(storage):
         study = stored_study(storage)
+    refuse_swept(storage, study)
     _refuse_unknown(study, outputs, winter)
 
 

@@ -36,7 +36,7 @@ from study.errors import (
     RunError,
     StorageError,
 )
-from study.plan import BLOCK_SECONDS, Plan, bytes_per_sample, choose_block_size, fitting, seconds_per_sample
+from study.plan import BLOCK_SECONDS, Plan, bytes_per_sample, fitting, seconds_per_sample, suggested
 from study.progress import Kind, watching
 from study.provenance import code_fingerprint, cores, machine
 from study.runs import RUNS, Run, now
@@ -89,6 +89,8 @@ class Progress:
         Time that workers took to compute blocks and to write them, in sum, s.
     judgements
         Of the targets, after the last stage.
+    designs
+        Of which the samples are.
     """
 
     total: int
@@ -99,6 +101,7 @@ class Progress:
     committing: float = 0.0
     retries: list[dict[str, Any]] = field(default_factory=list)
     judgements: tuple[Judgement, ...] = ()
+    designs: int = 1
 
 
 @dataclass(frozen=True)
@@ -152,14 +155,14 @@ def prepare(
     EnsembleError
         When the store belongs to another study, or cannot be read.
     """
-    stage = study if samples is None else study.with_overrides(samples=samples)
+    stage = study if samples is None else study.with_overrides(samples=samples // study.points)
     if storage.exists(ROOT):
         refuse_other_study(storage, study)
         ensemble = Ensemble.open(storage)
         if ensemble.samples < stage.samples:
             ensemble = ensemble.extend(stage)
     else:
-        ensemble = Ensemble.create(storage, stage, block_size=fitting(block_size, study.samples))
+        ensemble = Ensemble.create(storage, stage, block_size=fitting(block_size, study))
     done = {block.index for block in ensemble.received()}
     missing = [block for block in ensemble.blocks() if block.start < stage.samples and block.index not in done]
     return ensemble, missing
@@ -206,7 +209,7 @@ def execute(
     address
         A Ray cluster, or "local" for this machine alone: the default, but in a job of a cluster that cluster.
     block_size
-        Rows of a block of a new store; by default from how long they take.
+        Samples of a block of a new store; by default from how long they take.
     take_over
         Do not ask whether another run still writes to the store.
     dashboard
@@ -224,6 +227,7 @@ def execute(
         As of `run`.
     """
     began = time.monotonic()
+    block_size = block_size and block_size * study.points
     targets, hours = asked(study, until, hours)
     growth, deadline = Growth.of(study, targets), began + 3600.0 * hours
     said = "--address" if address is not None else "RAY_ADDRESS"
@@ -273,7 +277,7 @@ def execute(
         where = f"the cluster at {address}" if ray else "this machine"
         about: dict[str, Any] = {"address": address or "local", "samples asked for": study.samples, "workers": count}
         about |= {"targets": [target.text for target in targets]} if targets else {}
-        progress = Progress(0, Tally.empty(study), workers=count)
+        progress = Progress(0, Tally.empty(study), workers=count, designs=study.points)
         with _owning(storage, about, progress, take_over=take_over, say=say) as run, ExitStack() as stack:
             storage.sweep()
             if ray:
@@ -332,6 +336,8 @@ def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tup
             targets = parse_targets(until, "--until", outputs=outputs)
         else:
             targets = parse_targets(own.targets if own else (), f"study {study.name!r}: stop.targets", outputs=outputs)
+        if targets and study.points > 1:
+            raise ValueError("--until: a sweep has many designs; allowed: a study of one, or `hotland size`")
         if hours is not None and not 0.0 < hours <= MOST_HOURS:
             raise ValueError(f"--hours {hours:g}: allowed: above 0 and at most {MOST_HOURS:,.0f}")
         if hours is not None and not targets:
@@ -343,7 +349,7 @@ def asked(study: Study, until: Sequence[str] | None, hours: float | None) -> tup
 
 def _block_size(study: Study, seconds: float, cores: int, *, staged: bool) -> int:
     """Rows of a block of a new store; with targets no longer than `BLOCK_SECONDS`, as few samples may do."""
-    size = choose_block_size(study.samples, seconds, cores)
+    size = suggested(study, seconds, cores)
     return min(size, max(1, round(BLOCK_SECONDS / max(seconds, 1e-9) / LANES)) * LANES) if staged else size
 
 

@@ -511,8 +511,8 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
 
     Returns
     -------
-    Dataset with dimensions `sample` and `winter`; `status` is 0 where a sample ended well and `reason` says why it
-    did not.
+    Dataset with dimensions `sample`, the keys that the study sweeps if any, and `winter`; `status` is 0 where a sample
+    ended well and `reason` says why it did not.
 
     Raises
     ------
@@ -523,7 +523,13 @@ def open_ensemble(store: str | Path) -> "xr.Dataset":
     """
     storage = Storage.at(store)
     with reading(storage):
-        if "mixed" in json.loads(read_metadata(storage)["attributes"]["study"]):
+        attributes = read_metadata(storage)["attributes"]
+        resolved = json.loads(attributes["study"])
+        if "designs" in resolved:
+            from study.sweep import SweptStudy, unfold
+
+            return unfold(open_rows(storage), SweptStudy.model_validate(resolved))
+        if "mixed" in resolved:
             raise EnsembleError(
                 f"{storage}: its rows extend an ensemble and are none by themselves; give the ensemble beside it to "
                 "`hotland sensitivity`"

@@ -2,12 +2,17 @@
 
 import operator
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from study.config import study_of
 from study.ensemble import Ensemble, open_ensemble, read_metadata, reading
 from study.failures import describe_failures
 from study.runs import runs
 from study.storage import Storage
+from study.sweep import SweptStudy, designs
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MOST_FAILED = 20
 """Failed rows that are told one by one to a person."""
@@ -55,8 +60,14 @@ def information(store: str) -> dict[str, Any]:
             "machines": [{**dict(machine), "blocks": count} for machine, count in machines.items()],
             "runs": [_checked(run) for run in runs(storage)],
             "failed": failed,
-            "failures": describe_failures(open_ensemble(store)) if failed else [],
+            "failures": _failures(open_ensemble(store)) if failed else [],
         }
+
+
+def _failures(dataset: "xr.Dataset") -> list[str]:
+    if not isinstance(study_of(dataset.attrs), SweptStudy):
+        return describe_failures(dataset)
+    return [f"{name}: {text}" for name, each in designs(dataset).items() for text in describe_failures(each)]
 
 
 def _checked(run: dict[str, Any]) -> dict[str, Any]:

@@ -194,12 +194,14 @@ def extended_study(store: str, *, base: int) -> MixedStudy:
     EnsembleError
         When there is no ensemble, it was made by other code, or so many samples are not there or not even.
     """
+    from study.sweep import refuse_swept
     from study.verification import stored_study
 
     storage = Storage.at(store)
     dataset = open_ensemble(store)
     with reading(storage):
         study = stored_study(storage)
+    refuse_swept(storage, study)
     refuse_other_study(storage, study)
     mixed = MixedStudy.of(study, base=base)
     refuse_missing(storage, dataset, base)

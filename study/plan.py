@@ -63,7 +63,7 @@ class Plan:
     @classmethod
     def of(cls, study: Study, *, block_size: int) -> "Plan":
         """Return the plan of a study in blocks of that size."""
-        block_size = fitting(block_size, study.samples)
+        block_size = fitting(block_size, study)
         blocks = -(-study.samples // block_size)
         variables = len(study.uncertain) + len(sample_variables_of(study)) + len(variables_of(study))
         series = trace_objects(study)
@@ -128,7 +128,8 @@ class Pilot:
 
     @classmethod
     def of(cls, study: Study) -> "Pilot":
-        """Compute the first rows of the design, one group of lanes, in memory alone."""
+        """Compute the first rows of the design, one group of lanes, in memory alone; of a sweep the first design's."""
+        study = study.designs_of(np.arange(1))[0][0]
         seconds = seconds_per_sample(study)
         winters = int(np.clip(PILOT_SECONDS / (seconds * LANES / study.winters), 1, study.winters))
         values = simulate(study.model_copy(update={"winters": winters, "traces": None}), np.arange(LANES)).values
@@ -175,7 +176,7 @@ def _student(study: Study) -> float:
 
 def describe(study: Study, pilot: Pilot, *, cores: int) -> list[str]:
     """Return the plan of a study on so many cores of this machine, in lines for a person."""
-    block_size = choose_block_size(study.samples, pilot.seconds, cores)
+    block_size = suggested(study, pilot.seconds, cores)
     plan = Plan.of(study, block_size=block_size)
     a_block = plan.block_size * pilot.seconds
     work = plan.blocks * a_block
@@ -233,6 +234,7 @@ def bytes_per_sample(study: Study) -> int:
 
 def seconds_per_sample(study: Study) -> float:
     """Time that a sample takes on one core, measured on a few rows and winters, s; kernels are compiled on the way."""
+    study = study.designs_of(np.arange(1))[0][0]
     winters = min(study.winters, _TIMED_WINTERS)
     rows = np.arange(LANES)
     simulate(study.model_copy(update={"winters": 1}), rows[:1])
@@ -241,9 +243,16 @@ def seconds_per_sample(study: Study) -> float:
     return (time.perf_counter() - start) * study.winters / winters / LANES
 
 
-def fitting(block_size: int, samples: int) -> int:
-    """Rows of a block of a study of so many samples: no more than all, in whole groups of lanes."""
-    return min(block_size, -(-samples // LANES) * LANES)
+def fitting(block_size: int, study: Study) -> int:
+    """Rows of a block of a study: no more than all, in whole groups of lanes, each sample with all of its designs."""
+    samples = max(1, block_size // study.points)
+    return study.points * min(samples, -(-(study.samples // study.points) // LANES) * LANES)
+
+
+def suggested(study: Study, seconds: float, cores: int) -> int:
+    """Rows of a block for a study's rows of so many seconds each on so many cores, as of `choose_block_size`."""
+    size = choose_block_size(study.samples // study.points, seconds * study.points, cores)
+    return study.points * min(size, max(1, LARGEST_BLOCK // study.points // LANES) * LANES)
 
 
 def choose_block_size(samples: int, seconds: float, cores: int) -> int:

@@ -61,7 +61,7 @@ def state(progress: "Progress") -> str:
     parts = [
         f"{progress.workers:,} {'cores' if progress.workers != 1 else 'core'}",
         *map(str, progress.judgements),
-        line,
+        f"all {progress.designs} designs together: {line}" if progress.designs > 1 and line else line,
         f"{failed:,} failed" if failed and "failed" not in line else "",
         f"{len(progress.retries):,} blocks tried again" if progress.retries else "",
     ]

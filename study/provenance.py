@@ -36,6 +36,8 @@ CODE = (
             "shallow_field",
             "simulation",
             "solar",
+            "sweep",
+            "sweep_array",
             "tariff",
             "traces",
             "variables",

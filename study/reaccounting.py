@@ -28,6 +28,7 @@ from study.runs import Run, now
 from study.sampling import sample_inputs
 from study.simulation import screen, simulate
 from study.storage import Storage
+from study.sweep import refuse_swept
 from study.tally import Tally
 from study.variables import ACCOUNTS, MONEY, OK, OPERATION, TYPES, sample_variables_of, variables_of
 from study.verification import chunks_in, damaged, stored_study
@@ -199,6 +200,7 @@ def reaccount(
         raise EnsembleError(f"{target}: an account is no place for another; give another --output")
     of_source = Ensemble.open(source)
     before = stored_study(source)
+    refuse_swept(source, before)
     if isinstance(before, MixedStudy):
         raise EnsembleError(f"{source}: its rows extend an ensemble; give the ensemble beside it")
     study = with_account(before, baseline=baseline, electricity=electricity, accounts=accounts)

@@ -164,6 +164,13 @@ def sample_inputs(study: Study, rows: NDArray[np.int64]) -> dict[str, Array]:
     -------
     By key, in the canonical unit of each, shape (row,).
     """
+    if study.points > 1:
+        parts = [(places, sample_inputs(design, own)) for design, places, own in study.designs_of(rows)]
+        values = {key: np.empty(len(rows)) for key in study.inputs}
+        for places, found in parts:
+            for key, value in values.items():
+                value[places] = found[key]
+        return values
     drawn, base = list(study.drawn), study.base_rows(rows)
     u = dict(zip(drawn, uniforms(study, drawn, base).T, strict=True))
     for name in drawn:

@@ -5,7 +5,7 @@ up with copies of its last row.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +136,18 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
     rows
         Indices in the design, (row,).
     """
+    parts = [(places, _of_one(design, own, study.uncertain)) for design, places, own in study.designs_of(rows)]
+    if len(parts) == 1:
+        return parts[0][1]
+    values = {name: np.empty((len(rows), *value.shape[1:]), value.dtype) for name, value in parts[0][1].values.items()}
+    for places, found in parts:
+        for name, value in found.values.items():
+            values[name][places] = value
+    return Results(values, {int(places[row]): text for places, each in parts for row, text in each.reasons.items()})
+
+
+def _of_one(study: Study, rows: NDArray[np.int64], told: Iterable[str]) -> Results:
+    """Compute rows of one design, with those of its inputs that are to be told."""
     inputs = sample_inputs(study, rows)
     reasons = screen(study, inputs)
     traces = Traces.empty(study, rows)
@@ -165,7 +177,7 @@ def simulate(study: Study, rows: NDArray[np.int64]) -> Results:
     if traces is not None:
         for series in traces.values.values():
             series[status[traces.among] != OK] = np.nan
-    return Results({**values, **{key: inputs[key] for key in study.uncertain}, "status": status}, reasons, traces)
+    return Results({**values, **{key: inputs[key] for key in told}, "status": status}, reasons, traces)
 
 
 def _simulate_group(
@@ -272,7 +284,8 @@ def _judge_fluid(
 
 
 def warnings(study: Study) -> list[str]:
-    """What is weak about the flow in the wells, and in how many of the first samples."""
+    """What is weak about the flow in the wells, and in how many of the first samples; of a sweep its first design."""
+    study = study.designs_of(np.arange(1))[0][0]
     rows = np.arange(min(study.samples, 1024))
     inputs = sample_inputs(study, rows)
     with np.errstate(all="ignore"):
@@ -287,10 +300,12 @@ def warnings(study: Study) -> list[str]:
 
 def refuse_hopeless(study: Study) -> None:
     """Raise ConfigError when the study's own numbers make all of its first samples fail, before any is computed."""
-    rows = np.arange(min(study.samples, LANES))
-    reasons = screen(study, sample_inputs(study, rows))
-    if len(reasons) == len(rows):
-        raise ConfigError(f"study {study.name!r}: every sample would fail; the first one: {reasons[0]}")
+    for number, (design, _, _) in enumerate(study.designs_of(np.arange(study.points))):
+        rows = np.arange(min(design.samples, LANES))
+        reasons = screen(design, sample_inputs(design, rows))
+        if len(reasons) == len(rows):
+            which = f", design {number + 1} of {study.points}" if study.points > 1 else ""
+            raise ConfigError(f"study {study.name!r}{which}: every sample would fail; the first one: {reasons[0]}")
 
 
 def screen(study: Study, inputs: Inputs) -> dict[int, str]:

@@ -20,6 +20,7 @@ from study import statistics
 from study.config import Study
 from study.ensemble import open_ensemble, reading
 from study.errors import EnsembleError
+from study.intervals import CONFIDENCE
 from study.plan import time_in_words
 from study.statistics import Estimate
 from study.storage import Storage
@@ -243,10 +244,10 @@ def _judged(target: Target, dataset: "xr.Dataset", design: Any) -> Judgement:
     interval held the mean in 87 of 100 runs. Errors fall like 1/n at best (on smooth outputs of these designs), so that
     no half-width needs to be believed that falls faster; with that, in 95.
     """
-    values = _values(target, dataset)
+    values = values_of(target, dataset)
     samples = values.sizes["sample"]
     found, before = (
-        statistics.estimate(_estimate(target, values.isel(sample=slice(count)), design))
+        statistics.estimate(estimate_of(target, values.isel(sample=slice(count)), design))
         for count in (samples, max(1, samples // 2))
     )
     half = float(np.fmax(_half_width(found), _half_width(before) / 2)) if np.isfinite(_half_width(found)) else math.nan
@@ -258,7 +259,7 @@ def _half_width(found: Estimate) -> float:
     return max(found.high - found.value, found.value - found.low) if known else math.nan
 
 
-def _values(target: Target, dataset: "xr.Dataset") -> "xr.DataArray":
+def values_of(target: Target, dataset: "xr.Dataset") -> "xr.DataArray":
     """What a target is about, (sample,) or, of single winters, (sample, winter)."""
     output = dataset[target.output]
     if target.reduction == "winters" or "winter" not in output.dims:
@@ -270,10 +271,10 @@ def _values(target: Target, dataset: "xr.Dataset") -> "xr.DataArray":
     return output.isel(winter=0, drop=True).copy(data=np.concatenate([piece.values for piece in pieces]))
 
 
-def _estimate(target: Target, values: "xr.DataArray", design: Any) -> "xr.Dataset":
+def estimate_of(target: Target, values: "xr.DataArray", design: Any, confidence: float = CONFIDENCE) -> "xr.Dataset":
     """A target's statistic, over samples and, where they are there, winters."""
     over = ("sample", "winter") if "winter" in values.dims else ("sample",)
-    options: Any = {"over": over, "design": design}
+    options: Any = {"over": over, "design": design, "confidence": confidence}
     if target.statistic == "mean":
         return statistics.mean(values, **options)
     if target.statistic == "P":

@@ -8,7 +8,7 @@ import difflib
 import math
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -33,7 +33,7 @@ STATISTICS = (
     "P(OUTPUT>=NUMBER), mean(OUTPUT), q05(OUTPUT), quantile(OUTPUT, 5%), cvar(OUTPUT, 5%), return_level(OUTPUT, 50)"
 )
 MOST_TARGETS, MOST_HOURS, LONGEST_PERIOD = 100, 1e6, 1e6
-_LONGEST = 300
+LONGEST = 300
 
 _CALL = re.compile(r"([^()]*)\((.*)\)", re.DOTALL)
 _TOLERANCE = re.compile(r"\+/-|\+-|±")
@@ -87,22 +87,32 @@ class Target:
         ValueError
             When it is none; the text says what is allowed.
         """
-        if len(text) > _LONGEST:
-            raise ValueError(f"too long; allowed: {_LONGEST} characters")
+        if len(text) > LONGEST:
+            raise ValueError(f"too long; allowed: {LONGEST} characters")
         what, *tolerances = _TOLERANCE.split(text)
         if not tolerances or not tolerances[0].strip():
             raise ValueError(f"the tolerance is missing; allowed: +- and a number, such as {EXAMPLE!r}")
         if len(tolerances) > 1:
             raise ValueError(f"more than one tolerance; allowed: one, such as {EXAMPLE!r}")
-        call = _CALL.fullmatch(what.strip())
+        found = cls.of_statistic(what)
+        asked, relative = tolerances[0].strip(), False
+        if found.statistic == "P":
+            tolerance = _of_probability(asked)
+        else:
+            tolerance, relative = _absolute_or_relative(asked, found.output)
+        return replace(found, text=" ".join(text.split()), tolerance=tolerance, relative=relative)
+
+    @classmethod
+    def of_statistic(cls, text: str) -> "Target":
+        """Read a statistic alone, such as ``P(unmet_hours<=0)``; the tolerance is nan, errors are as of `parse`."""
+        call = _CALL.fullmatch(text.strip())
         if call is None:
-            raise ValueError(f"{short(what.strip())} is no statistic; allowed: {STATISTICS}")
+            raise ValueError(f"{short(text.strip())} is no statistic; allowed: {STATISTICS}")
         name, inside = call[1].strip(), call[2]
         words = " ".join(text.split())
         if name == "P":
             output, reduction, comparison, threshold = _event(inside)
-            tolerance = _of_probability(tolerances[0].strip())
-            return cls(words, "P", output, reduction, tolerance, False, comparison, threshold)
+            return cls(words, "P", output, reduction, math.nan, False, comparison, threshold)
         tail: Tail = "upper"
         if name == "cvar":
             inside, tail = _tail(inside)
@@ -112,8 +122,7 @@ class Target:
             reduction = "mean"  # the same
         if statistic == "return_level" and (reduction != "winters" or output not in OF_WINTERS):
             raise ValueError(f"{_shown(call[0])}: allowed: an output of each winter, as it is")
-        tolerance, relative = _absolute_or_relative(tolerances[0].strip(), output)
-        return cls(words, statistic, output, reduction, tolerance, relative, parameter=parameter, tail=tail)
+        return cls(words, statistic, output, reduction, math.nan, parameter=parameter, tail=tail)
 
     @property
     def name(self) -> str:
@@ -135,7 +144,7 @@ def _event(inside: str) -> tuple[str, Reduction, Comparison, float]:
     if found[0] not in COMPARISONS:
         raise ValueError(f"{_shown(event)}: {short(found[0])} is no comparison; allowed: >=, >, <= or <")
     output, reduction = _output(inside[: found.start()], "mean")
-    threshold = _quantity(inside[found.end() :].strip(), _unit(output), _shown(event))
+    threshold = quantity_in(inside[found.end() :].strip(), unit_of(output), _shown(event))
     return output, reduction, COMPARISONS[found[0]], threshold
 
 
@@ -152,13 +161,13 @@ def _parameter(name: str, inside: str) -> tuple[str, Statistic, float]:
     if name != "return_level":
         if not comma:
             raise ValueError(f"{name}(...): its share is missing; allowed: {name}(OUTPUT, 5%)")
-        share = _quantity(last.strip(), "1", f"{name}(...)")
+        share = quantity_in(last.strip(), "1", f"{name}(...)")
         if not 0.0 < share < 1.0:
             raise ValueError(f"{name}(..., {_shown(last.strip())}): allowed: above 0 % and below 100 %, such as 5%")
         return inside, "quantile" if name == "quantile" else "cvar", share
     if not comma:
         raise ValueError("return_level(...): its period is missing; allowed: return_level(OUTPUT, 50), of 50 winters")
-    period = _quantity(last.strip(), "1", "return_level(...)")
+    period = quantity_in(last.strip(), "1", "return_level(...)")
     if not 1.0 < period <= LONGEST_PERIOD:
         raise ValueError(f"return_level(..., {_shown(last.strip())}): allowed: more than 1 winter, such as 50")
     return inside, "return_level", period
@@ -195,13 +204,13 @@ def _output(text: str, usual: Reduction) -> tuple[str, Reduction]:
     return name, reduction
 
 
-def _unit(output: str) -> str:
+def unit_of(output: str) -> str:
     """Unit of an output as `Quantity` reads it: of ``t CO2 MWh-1`` it is ``t/MWh``."""
     units = str(OUTPUTS[output]["units"]).replace(" CO2", "")
     return re.sub(r" (\w+)-1", r"/\1", units).replace(" ", "*")
 
 
-def _quantity(text: str, unit: str, where: str) -> float:
+def quantity_in(text: str, unit: str, where: str) -> float:
     """A number, with a unit or without, in a unit; ValueError says where it was."""
     bare = _NUMBER.fullmatch(text) is not None
     text = re.sub(r"(?<=[A-Za-z0-9. ])CO2\b", "", text).strip()
@@ -220,7 +229,7 @@ def _of_probability(text: str) -> float:
     """Tolerance of a probability, a share of 1."""
     if _NUMBER.fullmatch(text):
         raise ValueError(f"+-{_shown(text)}: the tolerance of a probability is in percentage points, such as +-0.5%")
-    tolerance = _quantity(text, "1", f"+-{_shown(text)}")
+    tolerance = quantity_in(text, "1", f"+-{_shown(text)}")
     if not 0.0 < tolerance <= 1.0:
         raise ValueError(f"+-{_shown(text)}: allowed: above 0 % and at most 100 %, such as +-0.5%")
     return tolerance
@@ -228,11 +237,11 @@ def _of_probability(text: str) -> float:
 
 def _absolute_or_relative(text: str, output: str) -> tuple[float, bool]:
     """Tolerance of a number, in the units of its output or a share of it, and whether it is that."""
-    unit = Quantity(_unit(output)).difference_unit
+    unit = Quantity(unit_of(output)).difference_unit
     relative = text.endswith("%")
     if relative and unit == "K" and OUTPUTS[output]["units"] == "degC":
         raise ValueError(f"+-{_shown(text)}: a share of a temperature in degC means nothing; allowed: such as +-0.5 K")
-    tolerance = _quantity(text, "1" if relative else unit, f"+-{_shown(text)}")
+    tolerance = quantity_in(text, "1" if relative else unit, f"+-{_shown(text)}")
     if not tolerance > 0.0:
         example = "+-1% of the value" if unit != "K" else "+-0.5 K"
         raise ValueError(f"+-{_shown(text)}: allowed: above 0, in {unit}, or such as {example}")

@@ -20,6 +20,7 @@ from study.pick_freeze import MixedStudy
 from study.provenance import code_fingerprint
 from study.simulation import simulate
 from study.storage import Storage
+from study.sweep import SweptStudy
 from study.traces import PLACE
 
 _STRUCTURE = (
@@ -129,7 +130,8 @@ def stored_study(storage: Storage) -> Study:
     attributes = read_metadata(storage)["attributes"]
     try:
         resolved = json.loads(attributes["study"])
-        return (MixedStudy if "mixed" in resolved else Study).model_validate(resolved)
+        kind = MixedStudy if "mixed" in resolved else SweptStudy if "designs" in resolved else Study
+        return kind.model_validate(resolved)
     except Exception as error:  # it may hold anything
         said = str(error).splitlines()[0][:200]
         raise EnsembleError(f"{storage}: the study in it cannot be read: {said}") from error

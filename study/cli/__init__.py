@@ -22,6 +22,7 @@ from study.cli.migrate import migrate
 from study.cli.report import report
 from study.cli.run import run
 from study.cli.sensitivity import sensitivity
+from study.cli.size import size
 from study.cli.summary import summary
 from study.cli.verify import verify
 from study.cli.well import well
@@ -37,6 +38,7 @@ def commands() -> None:
 for command in (
     run,
     check,
+    size,
     summary,
     sensitivity,
     compare,

@@ -23,7 +23,8 @@ WIDTH = 116
 
 
 def plan_line(study: "Study") -> str:
-    return f"{study.name}: {study.samples:,} samples of {study.winters} winters"
+    designs = f" for each of {study.points} designs" if study.points > 1 else ""
+    return f"{study.name}: {study.samples // study.points:,} samples of {study.winters} winters{designs}"
 
 
 def traces_line(study: "Study") -> str:
@@ -54,9 +55,23 @@ def share_of(option: str, text: str) -> float:
 def print_summary(
     dataset: "xr.Dataset", *, as_json: bool, over: "Over" = "both", most_failed: float | None = None
 ) -> None:
+    from study.config import study_of
     from study.statistics import MOST_FAILED
     from study.summary import print_table, summarise, to_json
+    from study.sweep import SweptStudy
+    from study.sweep_table import print_designs, table_of
+    from study.sweep_table import to_json as designs_to_json
 
+    console = Console(width=WIDTH, highlight=False, markup=False)
+    if isinstance(study_of(dataset.attrs), SweptStudy):
+        if over != "both":
+            raise click.UsageError(f"--over {over}: allowed with one design, and this is a sweep")
+        table = table_of(dataset, most_failed=MOST_FAILED if most_failed is None else most_failed)
+        if as_json:
+            click.echo(designs_to_json(table))
+        else:
+            print_designs(table, console)
+        return
     try:
         lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
     except ValueError as error:
@@ -64,7 +79,7 @@ def print_summary(
     if as_json:
         click.echo(to_json(dataset, lines, over=over))
     else:
-        print_table(dataset, lines, Console(width=WIDTH, highlight=False, markup=False))
+        print_table(dataset, lines, console)
 
 
 class Screen:

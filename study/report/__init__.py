@@ -29,6 +29,7 @@ from study.report.pictures import pictures
 from study.statistics import MOST_FAILED
 from study.storage import Storage
 from study.summary import Line, formatted, summarise
+from study.sweep import refuse_swept
 from study.verification import stored_study
 
 MOST_DRAWN = 2**13
@@ -70,6 +71,7 @@ def report(store: str, *, most_failed: float = MOST_FAILED) -> str:
     with reading(storage):
         study = stored_study(storage)
         asked = Ensemble.open(storage).samples
+    refuse_swept(storage, study)
     if isinstance(study, MixedStudy):
         raise EnsembleError(f"{storage}: rows that extend another ensemble; the report is that of the ensemble itself")
     with reading(storage):

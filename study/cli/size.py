@@ -1,0 +1,103 @@
+"""`hotland size`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from study.cli.screen import WIDTH, running, screen, share_of
+
+if TYPE_CHECKING:
+    from study.sizing import Found, Goal, Tried
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--find", "key", required=True, metavar="KEY", help="wells, field.spacing, or any other key of the file.")
+@click.option("--range", "limits", required=True, metavar="FROM..TO", help="16..40, or 1500..3000 m.")
+@click.option("--step", default="1", show_default=True, help="Between two values, in the unit of the range.")
+@click.option("--until", required=True, metavar="TARGET", help="'P(unmet_hours<=0) >= 99.9%'.")
+@click.option("--confidence", default="95%", show_default=True, help="That no verdict is wrong, all together.")
+@click.option("--samples", type=int, help="Of a value at most, instead of the study's.")
+@click.option("--output", help="Folder of the stores, one for each value tried.  [default: ensembles/<name>.size]")
+@click.option("--address", help="As of run.")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def size(
+    config: Path,
+    key: str,
+    limits: str,
+    step: str,
+    until: str,
+    confidence: str,
+    samples: int | None,
+    output: str | None,
+    address: str | None,
+    as_json: bool,
+) -> None:
+    """Find the smallest value of a key with which the study CONFIG meets a target, and how sure that is.
+
+    Values are tried by bisection, each with no more samples than its verdict needs. What was computed is kept: the same
+    command goes on from there. The exit status is 1 where no value meets the target.
+    """
+    import json
+
+    from study import engine
+    from study.ensemble import reading
+    from study.sizing import answer, plain, search
+    from study.sizing_runs import Range
+    from study.storage import Storage
+
+    sure = share_of("--confidence", confidence)
+    if not 0.5 <= sure < 1.0:
+        raise click.BadParameter(f"{confidence!r}: allowed: 50 % to below 100 %", param_hint="--confidence")
+    tried = Range.of(config, key=key, limits=limits, step=step, until=until, samples=samples, output=output)
+    with screen() as say:
+        say.print(
+            f"{tried.first.name}: {key} {limits}, {len(tried.names)} values, at most {tried.most:,} samples of each"
+        )
+
+        def run(place: int, count: int) -> str:
+            study, store = tried.study(place, count), Storage.at(tried.store(place))
+            with running(store, say) as watch:
+                engine.execute(study, store, address=address, say=lambda _text: None, watch=watch)
+            return store.address
+
+        def told(one: "Tried") -> None:
+            say.print(f"{key} = {tried.names[one.place]}: {one.verdict}, {one.samples:,} samples")
+
+        with reading(Storage.at(tried.output)):
+            found = search(
+                lambda place, count, look: tried.estimate(run, place, count, look),
+                tried.goal,
+                len(tried.names),
+                first=tried.least,
+                most=tried.most,
+                confidence=sure,
+                watch=told,
+            )
+    if as_json:
+        click.echo(json.dumps({"key": key, **plain(found, tried.goal, tried.names)}))
+    else:
+        _print(found, tried.goal, key, tried.names)
+        click.echo(answer(found, key, tried.names))
+    if found.place is None:
+        raise SystemExit(1)
+
+
+def _print(found: "Found", goal: "Goal", key: str, names: tuple[str, ...]) -> None:
+    from study.sizing import shown
+
+    console = Console(width=WIDTH, highlight=False, markup=False)
+    table = Table(box=None, pad_edge=False, title=f"target: {goal.text}", title_justify="left")
+    for words in (key, "samples", goal.statistic.name, f"{100 * found.look:.6g} % interval of a look", "verdict"):
+        table.add_column(words, justify="left" if words == "verdict" else "right")
+    for one in sorted(found.tried, key=lambda each: each.place):
+        table.add_row(names[one.place], f"{one.samples:,}", *shown(goal, one.estimate), one.verdict)
+    console.print(table)
+    for remark in {
+        *found.remarks,
+        *(f"{names[t.place]}: {t.estimate.remark}" for t in found.tried if t.estimate.remark),
+    }:
+        console.print(remark)

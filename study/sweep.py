@@ -1,0 +1,393 @@
+"""One study of many designs: keys of the study file that take several values, and the store that holds all designs.
+
+A *design* is a combination of the values of the keys that are swept. Row i·D + d of the store is sample i of design d:
+a store of more samples begins with that of fewer, and a block holds all designs of its samples. Draws are keyed by the
+name of an input and the index of a sample, weather and outages by the latter: the designs share ground, winters and
+outages, and each one's rows are, to the bit, those of the same design in a study by itself.
+"""
+
+import copy
+import functools
+import itertools
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from study.config import Study, read_study, variable_name, without_sources
+from study.distributions import Input
+from study.errors import ConfigError, EnsembleError
+from study.quantity import short
+from study.reading import Section, validate
+from study.variables import OF_WINTERS, SAMPLE_VARIABLES, variables_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MOST_DESIGNS = 400
+"""Designs of a sweep: as many as a table that one reads may have lines, and a block rows of each sample."""
+NOT_SWEPT = ("sweep", "name", "description", "samples", "winters", "seed", "design", "replicates", "stop", "traces")
+"""Keys that all designs of a store have in common."""
+WELLS = "wells"
+"""Short for `field.wells`, also where the file gives rows and columns."""
+_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(.*)", re.ASCII | re.DOTALL)
+_LONGEST = 60  # characters of a value in a design's name
+
+
+class Axis(Section):
+    """A key that is swept: its dimension in the ensemble, its values in words, and where they are numbers these."""
+
+    key: str
+    dimension: str
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    numbers: tuple[float, ...] | None = None
+    units: str = "1"
+
+
+class Design(Section):
+    """A design: sections of the study in which it differs from the first one, and those that it has not."""
+
+    name: str
+    changes: dict[str, Any]
+    without: tuple[str, ...] = ()
+
+
+class SweptStudy(Study):
+    """A study of many designs; what it says itself is the first of them, but for `samples`, rows of the store.
+
+    Attributes
+    ----------
+    sweep
+        The keys, the last of which changes fastest from design to design.
+    designs
+        All combinations of their values.
+    """
+
+    sweep: Annotated[tuple[Axis, ...], Field(min_length=1)]
+    designs: Annotated[tuple[Design, ...], Field(min_length=1, max_length=MOST_DESIGNS)]
+
+    @property
+    def points(self) -> int:
+        return len(self.designs)
+
+    @functools.cached_property
+    def _each(self) -> tuple[Study, ...]:
+        whole = {key: value for key, value in self.resolved().items() if key not in ("sweep", "designs")}
+        whole["samples"] = max(1, self.samples // self.points)
+        return tuple(
+            Study.model_validate({k: v for k, v in {**whole, **d.changes}.items() if k not in d.without})
+            for d in self.designs
+        )
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        """The study of each design by itself."""
+        own = {"samples": self.samples // self.points, "winters": self.winters}  # a copy may have others
+        return tuple(each.model_copy(update=own) for each in self._each)
+
+    @functools.cached_property
+    def uncertain(self) -> dict[str, Input]:
+        """Inputs that are uncertain in any design."""
+        keys = set().union(*(each.uncertain for each in self._each))
+        return {
+            key: next(s.inputs[key] for s in self._each if key in s.uncertain) for key in self.inputs if key in keys
+        }
+
+    @functools.cached_property
+    def shared(self) -> frozenset[str]:
+        """Uncertain inputs that a sample has alike in all designs."""
+        first, *others = self._each
+        if any(each.correlations != first.correlations for each in others):
+            return frozenset()
+        given, *rest = (without_sources(each.resolved()) for each in self._each)
+        same = {key for key in first.inputs if all(_at_key(each, key) == _at_key(given, key) for each in rest)}
+        for key, expression in first.derived.items():
+            if not expression.keys <= same:
+                same.discard(key)
+        return frozenset(same & self.uncertain.keys())
+
+    def base_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows // self.points
+
+    def designs_of(self, rows: NDArray[np.int64]) -> tuple[tuple[Study, NDArray[np.int64], NDArray[np.int64]], ...]:
+        studies = self.studies
+        split = ((number, np.flatnonzero(rows % self.points == number)) for number in np.unique(rows % self.points))
+        return tuple((studies[number], places, rows[places] // self.points) for number, places in split)
+
+    @model_validator(mode="after")
+    def _designs_go_together(self) -> Self:
+        if math.prod(len(axis.labels) for axis in self.sweep) != self.points or self.samples % self.points:
+            raise ValueError("sweep: its designs are not all combinations of its values, for each sample")
+        if self.traces is not None or self.stop is not None:
+            raise ValueError(f"sweep: no {'traces' if self.traces else 'stop'} with it; allowed: a study of one design")
+        first, *others = self._each
+        for design, study in zip(self.designs[1:], others, strict=True):
+            for what, here, there in (
+                ("outputs", {*variables_of(first)}, {*variables_of(study)}),
+                ("inputs", {*first.inputs}, {*study.inputs}),
+            ):
+                if different := sorted(here ^ there):
+                    raise ValueError(
+                        f"sweep: {design.name} and {self.designs[0].name} have not the same {what} "
+                        f"({', '.join(different[:3])}); allowed: designs that have; sweep them in studies of their own"
+                    )
+        return self
+
+
+def swept_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> SweptStudy:
+    """Return the study of a file with a `sweep:` section.
+
+    Parameters
+    ----------
+    data
+        The mapping of the file.
+    label
+        What messages call the file.
+    folder
+        Where files that it names are looked for.
+
+    Raises
+    ------
+    ConfigError
+        When the sweep, or any design, is wrong; the message names it.
+    """
+    axes = _values(data["sweep"], label)
+    base = {key: value for key, value in data.items() if key != "sweep"}
+    labels = {key: _labels(values) for key, values in axes.items()}
+    places = list(itertools.product(*(range(len(values)) for values in axes.values())))
+    names = [", ".join(f"{k}={labels[k][n]}" for k, n in zip(axes, place, strict=True)) for place in places]
+    studies = [
+        design_of(
+            base, {k: axes[k][n] for k, n in zip(axes, place, strict=True)}, label=f"{label}: {name}", folder=folder
+        )
+        for name, place in zip(names, places, strict=True)
+    ]
+    first = studies[0].resolved()
+    designs = []
+    for name, study in zip(names, studies, strict=True):
+        own = study.resolved()
+        changes = {key: value for key, value in own.items() if value != first.get(key)}
+        without = tuple(key for key in first if key not in own)
+        designs.append(Design(name=name, changes=changes, without=without).model_dump())
+    sweep = [
+        _axis(key, labels[key], axes[key], [studies[_at(places, axis, n)] for n in range(len(axes[key]))]).model_dump()
+        for axis, key in enumerate(axes)
+    ]
+    whole = {**first, "samples": studies[0].samples * len(designs), "sweep": sweep, "designs": designs}
+    return validate(SweptStudy, whole, label=label)
+
+
+def _at_key(resolved: Any, key: str) -> Any:
+    """What a resolved study says at a dotted key."""
+    for part in key.split("."):
+        resolved = resolved[int(part)] if isinstance(resolved, list) else (resolved or {}).get(part)
+    return resolved
+
+
+def _at(places: list[tuple[int, ...]], axis: int, value: int) -> int:
+    """The first design with a value of an axis."""
+    return next(n for n, place in enumerate(places) if place[axis] == value)
+
+
+def design_of(data: Mapping[Any, Any], values: Mapping[str, Any], *, label: str, folder: Path) -> Study:
+    """Return the study of a file with other values at some dotted keys; ConfigError when they do not fit."""
+    changed = copy.deepcopy(dict(data))
+    for key, value in values.items():
+        try:
+            _set(changed, key, copy.deepcopy(value))
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise ConfigError(f"{label}: {short(key)}: there is no such place in the study") from None
+    return read_study(changed, label=label, folder=folder)
+
+
+def _set(data: dict[Any, Any], key: str, value: Any) -> None:
+    if key in (WELLS, f"field.{WELLS}"):
+        field = data.get("field")
+        grid = dict(field) if isinstance(field, dict) else {}
+        data["field"] = {k: v for k, v in grid.items() if k not in ("rows", "columns")} | {WELLS: value}
+        return
+    *parents, last = key.split(".")
+    node: Any = data
+    for parent in parents:
+        if isinstance(node, list):
+            node = node[int(parent)]
+            continue
+        if isinstance(node.get(parent), str) and parent == "climate":
+            node[parent] = {"from": node[parent]}
+        node = node.setdefault(parent, {})
+    if isinstance(node, list):
+        node[int(last)] = value
+    else:
+        node[last] = value
+
+
+def _values(given: object, label: str) -> dict[str, list[Any]]:
+    """Values of each key of a `sweep:` section, in the file's order."""
+    if not isinstance(given, Mapping) or not given:
+        raise ConfigError(f"{label}: sweep: allowed: a mapping of keys to lists or ranges, got {short(given)}")
+    axes: dict[str, list[Any]] = {}
+    for key, values in given.items():
+        if not isinstance(key, str) or key.partition(".")[0] in NOT_SWEPT:
+            raise ConfigError(
+                f"{label}: sweep: {short(key)} cannot be swept; allowed: any key but {', '.join(NOT_SWEPT)}"
+            )
+        try:
+            axes[key] = values_of(values)
+        except ValueError as error:
+            raise ConfigError(f"{label}: sweep.{key}: {error}") from None
+    if (number := math.prod(map(len, axes.values()))) > MOST_DESIGNS:
+        raise ConfigError(f"{label}: sweep: {number:,} designs; allowed: at most {MOST_DESIGNS}")
+    return axes
+
+
+def values_of(given: object) -> list[Any]:
+    """Return the values that a list, or a range {from, to, step}, stands for; ValueError says what is allowed."""
+    if isinstance(given, list):
+        if not given:
+            raise ValueError("allowed: one value at least")
+        if any(given.count(value) > 1 for value in given):
+            raise ValueError("a value is there twice")
+        return list(given)
+    if not isinstance(given, Mapping) or set(given) not in ({"from", "to"}, {"from", "to", "step"}):
+        raise ValueError(f"allowed: a list, or a mapping with from, to and step, got {short(given)}")
+    parts = {name: _number(value) for name, value in given.items()}
+    units = {unit for _, unit in parts.values()}
+    if len(units) > 1:
+        raise ValueError(f"from, to and step have not the same unit: {', '.join(sorted(map(short, units)))}")
+    (unit,) = units
+    first, last = parts["from"][0], parts["to"][0]
+    step = parts["step"][0] if "step" in parts else Decimal(1)
+    if last < first:
+        raise ValueError(f"from {given['from']} to {given['to']}: the wrong way round; allowed: the smaller one first")
+    if step <= 0:
+        raise ValueError(f"step {given['step']}: allowed: above 0")
+    count = int((last - first) / step) + 1
+    if count > MOST_DESIGNS:
+        raise ValueError(f"{count:,} values; allowed: at most {MOST_DESIGNS}")
+    values = [first + n * step for n in range(count)]
+    if not unit:
+        return [int(value) if value == int(value) else float(value) for value in values]
+    return [f"{value.normalize():f} {unit}" for value in values]
+
+
+def _number(value: object) -> tuple[Decimal, str]:
+    found = _NUMBER.fullmatch(str(value).strip())
+    if isinstance(value, bool) or found is None or len(str(value)) > _LONGEST:
+        raise ValueError(f"{short(value)}: allowed: a number, with a unit where the key has one")
+    try:
+        return Decimal(found[1]), found[2].strip()
+    except InvalidOperation:
+        raise ValueError(f"{short(value)}: allowed: a number") from None
+
+
+def _labels(values: list[Any]) -> tuple[str, ...]:
+    """Values as a design's name says them, all different."""
+    words = [_words(value)[:_LONGEST] for value in values]
+    return tuple(text if words.count(text) == 1 else f"{text} ({n})" for n, text in enumerate(words, start=1))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        parts = [f"{key} {_words(each)}" for key, each in value.items() if key not in ("distribution", "source")]
+        return f"{value['distribution']}({', '.join(parts)})" if "distribution" in value else ", ".join(parts)
+    return " ".join(map(_words, value)) if isinstance(value, list) else " ".join(str(value).split())
+
+
+def _axis(key: str, labels: tuple[str, ...], values: list[Any], studies: list[Study]) -> Axis:
+    items = [study.inputs.get(key) for study in studies]
+    constants = [item.value for item in items if item is not None and item.kind == "constant" and not item.expression]
+    if len(constants) == len(values):
+        numbers, units = constants, next(item.cf_unit for item in items if item is not None)
+    elif all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        numbers, units = [float(value) for value in values], "1"
+    else:
+        numbers, units = None, "1"
+    uncertain = {variable_name(each) for study in studies for each in study.uncertain}
+    name = variable_name(key)
+    taken = uncertain | {*OF_WINTERS, *SAMPLE_VARIABLES, "winter", "reason"}
+    dimension = f"{name}_case" if name in taken else name  # a variable has that name already
+    return Axis(key=key, dimension=dimension, labels=labels, numbers=numbers and tuple(numbers), units=units)
+
+
+def unfold(rows: "xr.Dataset", study: SweptStudy) -> "xr.Dataset":
+    """Return the rows of a swept study's store with dimensions `sample`, each key that is swept, and `winter`; lazily.
+
+    Inputs that a sample has alike in all designs are of (sample,).
+    """
+    import xarray as xr
+
+    from study.sweep_array import Unfolded
+
+    shape = tuple(len(axis.labels) for axis in study.sweep)
+    dimensions = tuple(axis.dimension for axis in study.sweep)
+    alike = {"replicate", *map(variable_name, study.shared)}
+    first = rows.isel(sample=slice(None, None, study.points))
+    variables: dict[str, Any] = {}
+    for name, values in rows.variables.items():
+        if name == "sample" or "sample" not in values.dims:
+            continue
+        if name in alike:
+            variables[str(name)] = first.variables[name]
+            continue
+        dims = ("sample", *dimensions, *values.dims[1:])
+        variables[str(name)] = xr.Variable(dims, Unfolded.lazily(values, shape), values.attrs)
+    coordinates: dict[Any, Any] = {"winter": rows["winter"].variable} if "winter" in rows.variables else {}
+    coordinates["sample"] = xr.Variable("sample", first["sample"].values // study.points, rows["sample"].attrs)
+    for axis in study.sweep:
+        numbers = np.array(axis.numbers) if axis.numbers else np.array(axis.labels)
+        if axis.numbers and axis.units == "1" and (numbers == np.round(numbers)).all():
+            numbers = numbers.astype(np.int64)
+        coordinates[axis.dimension] = xr.Variable(axis.dimension, numbers, {"units": axis.units, "long_name": axis.key})
+    named = {name: variables.pop(name) for name in ("replicate",) if name in rows.coords}
+    return xr.Dataset(variables, coords={**coordinates, **named}, attrs=rows.attrs)
+
+
+def designs(dataset: "xr.Dataset") -> dict[str, "xr.Dataset"]:
+    """Return the ensemble of each design of a sweep, by its name, such as ``wells=28, field.spacing=40 m``.
+
+    Parameters
+    ----------
+    dataset
+        From `study.open_ensemble`.
+
+    Returns
+    -------
+    Datasets with dimensions `sample` and `winter` whose attributes hold the design's own study: all that takes an
+    ensemble takes them.
+
+    Raises
+    ------
+    EnsembleError
+        When it is not that of a sweep.
+    """
+    import json
+
+    from study.config import study_of
+
+    study = study_of(dataset.attrs)
+    if not isinstance(study, SweptStudy):
+        raise EnsembleError("an ensemble of one design; designs are those of a sweep")
+    dimensions = [axis.dimension for axis in study.sweep]
+    places = itertools.product(*(range(len(axis.labels)) for axis in study.sweep))
+    found = {}
+    for design, one, place in zip(study.designs, study.studies, places, strict=True):
+        part = dataset.isel(dict(zip(dimensions, place, strict=True)), drop=True)
+        about = {"study": json.dumps(one.resolved()), "fingerprint": one.fingerprint(), "accounting": one.carbon.words}
+        about["title"] = f"hotland ensemble of the study {one.name!r}, {design.name}"
+        found[design.name] = part.assign_attrs(about)
+    return found
+
+
+def refuse_swept(store: object, study: Study) -> None:
+    """Raise EnsembleError where one design is asked for and a store holds many."""
+    if isinstance(study, SweptStudy):
+        raise EnsembleError(
+            f"{store}: a sweep of {study.points} designs, and this takes one; `hotland summary` tells of all, "
+            "`study.sweep.designs` gives each one's ensemble, and a study file without sweep: runs it by itself"
+        )

@@ -1,0 +1,181 @@
+"""The search for the smallest design: the right answer as often as it says, with few samples where that is easy."""
+
+import json
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import betaincinv
+
+from study.intervals import Estimate
+from study.sizing import Goal, answer, plain, search, stages_of
+from tests.conftest import SMOKE, hotland
+
+GOAL = Goal.parse("P(unmet_hours<=0) >= 90%")
+
+
+def bernoulli(chances: list[float], rng: np.random.Generator):  # type: ignore[no-untyped-def]
+    """Designs that meet what is asked with these chances: exact intervals of samples that grow."""
+    draws = rng.random(4096)  # common random numbers
+
+    def evaluate(place: int, samples: int, confidence: float) -> Estimate:
+        hits = int((draws[:samples] < chances[place]).sum())
+        tail, misses = 0.5 - confidence / 2, samples - hits
+        low = betaincinv(hits, misses + 1, tail) if hits else 0.0
+        high = betaincinv(hits + 1, misses, 1.0 - tail) if misses else 1.0
+        return Estimate(hits / samples, float(low), float(high))
+
+    return evaluate
+
+
+def test_the_answer_is_right_as_often_as_it_says() -> None:
+    chances = [0.5, 0.7, 0.86, 0.89, 0.93, 0.97, 0.99, 0.999]
+    rng = np.random.default_rng(1)
+    wrong = undecided = 0
+    for _ in range(300):
+        found = search(bernoulli(chances, rng), GOAL, len(chances), first=64, most=4096, confidence=0.9)
+        truth = {place: "meets" if chance >= 0.9 else "misses" for place, chance in enumerate(chances)}
+        wrong += any(each.verdict not in (truth[each.place], "undecided") for each in found.tried)
+        undecided += any(each.verdict == "undecided" for each in found.tried)
+        assert found.place is not None
+        if all(each.verdict != "undecided" for each in found.tried) and not any(
+            each.verdict != truth[each.place] for each in found.tried
+        ):
+            assert found.place == 4
+    assert wrong <= 30  # at most one in ten, and Bonferroni is safe
+    assert undecided > 30  # 0.89 against 0.9 is told seldom
+
+
+def test_every_look_has_its_share_of_the_error() -> None:
+    """Of a design just at the bound every look may err: all together no more often than said, nor much more seldom."""
+    rng = np.random.default_rng(2)
+    wrong = 0
+    for _ in range(1000):
+        found = search(bernoulli([0.9], rng), GOAL, 1, first=64, most=4096, confidence=0.8)
+        wrong += found.tried[0].verdict == "misses"  # in truth it just meets it
+    assert 20 <= wrong <= 200
+
+
+def test_easy_steps_take_few_samples() -> None:
+    seen: dict[int, int] = {}
+
+    def evaluate(place: int, samples: int, confidence: float) -> Estimate:
+        seen[place] = samples
+        half = float(stats.norm.ppf(0.5 + confidence / 2)) / math.sqrt(samples)
+        return Estimate(place / 8, place / 8 - half, place / 8 + half)
+
+    found = search(evaluate, Goal.parse("mean(unmet_hours) >= 4.05 h"), 65, first=64, most=65536)
+    assert found.place == 33
+    assert found.more_is_better
+    assert seen[0] == seen[64] == 64
+    assert seen[32] == max(seen.values()) > 1000  # 4.0, the nearest to the bound
+    assert seen[48] == 64
+    assert len(found.tried) <= 2 + 6
+
+
+@pytest.mark.parametrize("bound", range(-1, 9))
+@pytest.mark.parametrize("rising", [True, False])
+def test_any_boundary_is_found(bound: int, rising: bool) -> None:
+    """Against a plain look at every value."""
+
+    def evaluate(place: int, _samples: int, _confidence: float) -> Estimate:
+        value = place if rising else 7 - place
+        return Estimate(value, value - 0.1, value + 0.1)
+
+    goal = Goal.parse(f"mean(unmet_hours) >= {bound + 0.5}")
+    found = search(evaluate, goal, 8, first=8, most=8)
+    meet = [place for place in range(8) if (place if rising else 7 - place) >= bound + 0.5]
+    expected = None if not meet else meet[0] if rising else meet[-1]
+    assert found.place == expected
+    words = answer(found, "wells", [str(n) for n in range(8)])
+    assert ("no value" in words) == (not meet)
+    assert ("both ends" in words) == (len(meet) == 8)
+    assert ("more is better" in words) == rising
+
+
+def test_a_statistic_that_turns_round_is_noticed() -> None:
+    values = [0.0, 3.0, 1.0, 9.0, 2.0, 8.0, 4.0, 5.0]
+    found = search(
+        lambda place, _s, _c: Estimate(values[place], values[place] - 0.1, values[place] + 0.1),
+        Goal.parse("mean(unmet_hours) >= 4.5"),
+        8,
+        first=8,
+        most=8,
+    )
+    assert any("does not go one way" in remark for remark in found.remarks)
+
+
+def test_what_cannot_be_told_does_not_meet() -> None:
+    found = search(lambda *_: Estimate(math.nan, remark="none"), GOAL, 3, first=8, most=32)
+    assert found.place is None
+    assert [each.samples for each in found.tried] == [32, 32]
+    assert "shown" in answer(found, "wells", ["1", "2", "3"])
+    assert json.loads(json.dumps(plain(found, GOAL, ["1", "2", "3"])))["tried"][0]["estimate"] is None
+
+
+def test_stages_double_up_to_the_most() -> None:
+    assert stages_of(64, 300) == (64, 128, 256, 300)
+    assert stages_of(64, 10) == (10,)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("P(unmet_hours<=0) >= 120%", "above 0 % and below 100 %"),
+        ("P(unmet_hours<=0) >= 0", "above 0 % and below 100 %"),
+        ("P(unmet_hors<=0) >= 99%", "unmet_hours"),
+        ("P(unmet_hours<=0)", "its bound"),
+        ("P(unmet_hours<=0) = 99%", "its bound"),
+        ("mean(unmet_hours) <= 3 kg", "kg"),
+        ("x" * 400, "too long"),
+    ],
+)
+def test_what_is_no_target_is_said(text: str, said: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011 (each has its own words)
+        Goal.parse(text)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--range", "4..1"], "wrong way round"),
+        (["--range", "1..4", "--find", "samples"], "--find"),
+        (["--range", "1..4", "--find", "well.dept"], "well.dept"),
+        (["--range", "few"], "two numbers"),
+        (["--range", "1..4", "--until", "P(nothing<=0) >= 99%"], "nothing"),
+        (["--range", "1..4", "--confidence", "120%"], "--confidence"),
+    ],
+)
+def test_wrong_options_are_one_message(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from study.cli import main
+
+    usual = {"--find": "wells", "--until": "P(unmet_hours<=0) >= 99%"}
+    given = [part for name, value in usual.items() if name not in options for part in (name, value)]
+    monkeypatch.setattr("sys.argv", ["hotland", "size", str(SMOKE), *given, *options])
+    with pytest.raises(SystemExit) as end:
+        main()
+    error = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.slow
+def test_a_small_study_end_to_end(tmp_path: Path) -> None:
+    ask = partial(hotland, "size", SMOKE, "--find", "wells", "--range", "1..5", "--samples", "256", folder=tmp_path)
+    first = ask("--until", "P(unmet_hours<=400) >= 60%", "--json")
+    assert first.returncode == 0, first.stderr
+    found = json.loads(first.stdout)
+    assert found["answer"] == "2"
+    assert {each["value"]: each["verdict"] for each in found["tried"]}["1"] == "misses"
+    again = ask("--until", "P(unmet_hours<=400) >= 60%", "--json")
+    assert json.loads(again.stdout) == found
+    none = ask("--until", "P(unmet_hours<=0) >= 99.9%")
+    assert none.returncode == 1
+    assert "no value" in none.stdout

@@ -1,0 +1,218 @@
+"""Sweeps: each design's rows are those of a study by itself, to the bit, and the store is one like any other."""
+
+import json
+import shutil
+import signal
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+import study
+from study.config import load_study, most_compact_grid, study_of
+from study.drivers import what_drives
+from study.engine import compute_block, prepare
+from study.errors import ConfigError, EnsembleError
+from study.report import report
+from study.storage import Storage
+from study.summary import summarise
+from study.sweep import SweptStudy, designs, values_of
+from study.sweep_table import table_of, to_json
+from study.verification import verify
+from tests.conftest import SMOKE, hotland, stop_run
+
+WELLS, LOADS = (1, 3), ("0.9", "1.1")
+SWEEP = {"wells": list(WELLS), "winter_load": [*LOADS, {"distribution": "uniform", "minimum": "0.9", "maximum": "1.1"}]}
+
+
+def written(folder: Path, sweep: Any, **changes: Any) -> Path:
+    """The small study with a sweep, and other values of its own."""
+    yaml = YAML(typ="safe")
+    path = folder / "swept.yaml"
+    yaml.dump({**yaml.load(SMOKE.read_text()), "samples": 16, "name": "swept", "sweep": sweep, **changes}, path)
+    return path
+
+
+def made(case: study.Study, store: Path, block_size: int) -> Path:
+    ensemble, blocks = prepare(case, Storage.at(store), block_size=block_size)
+    for block in blocks:
+        compute_block(case, ensemble, block)
+    return store
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> SweptStudy:
+    found = load_study(written(tmp_path_factory.mktemp("swept"), SWEEP))
+    assert isinstance(found, SweptStudy)
+    return found
+
+
+@pytest.fixture(scope="module")
+def store(case: SweptStudy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(case, tmp_path_factory.mktemp("store") / "swept.zarr", case.samples)
+
+
+def test_each_design_is_that_study_by_itself_to_the_bit(store: Path, tmp_path: Path) -> None:
+    found = designs(study.open_ensemble(store))
+    assert list(found) == [
+        f"wells={wells}, winter_load={load}"
+        for wells, load in product(WELLS, (*LOADS, "uniform(maximum 1.1, minimum 0.9)"))
+    ]
+    yaml = YAML(typ="safe")
+    for (_, design), (wells, load) in zip(found.items(), product(WELLS, SWEEP["winter_load"]), strict=True):
+        whole = yaml.load(SMOKE.read_text()) | {"samples": 16, "name": "swept", "winter_load": load}
+        whole["field"] = {"wells": wells, "spacing": whole["field"]["spacing"]}
+        path = tmp_path / "one.yaml"
+        yaml.dump(whole, path)
+        alone = load_study(path)
+        assert study_of(design.attrs).fingerprint() == alone.fingerprint() == design.attrs["fingerprint"]
+        rows = study.open_ensemble(made(alone, tmp_path / "one.zarr", 16)).load()
+        shutil.rmtree(tmp_path / "one.zarr")
+        assert set(rows.variables) <= set(design.variables)
+        for name in rows.variables:
+            assert rows[name].dims == design[name].dims
+            np.testing.assert_array_equal(design[name].values, rows[name].values, err_msg=str(name))
+
+
+def test_dimensions_are_the_keys(store: Path, case: SweptStudy) -> None:
+    dataset = study.open_ensemble(store)
+    assert dict(dataset.sizes) == {"sample": 16, "wells": 2, "winter_load_case": 3, "winter": 2}
+    assert dataset["wells"].values.tolist() == [1, 3]
+    assert dataset["winter_load"].dims == ("sample", "wells", "winter_load_case")
+    assert dataset["rock_conductivity"].dims == dataset["replicate"].dims == ("sample",)
+    assert dataset["carbon_reduction"].dims == ("sample", "wells", "winter_load_case", "winter")
+    assert isinstance(study_of(dataset.attrs), SweptStudy)
+    assert case.points == 6
+
+
+def test_reading_in_parts_is_reading_the_whole(store: Path) -> None:
+    carbon = study.open_ensemble(store)["carbon_reduction"]
+    whole = carbon.values
+    for key in (
+        {"sample": 3},
+        {"sample": slice(2, 9, 3), "wells": 1},
+        {"sample": [5, 1, 1], "winter": 0},
+        {"wells": [1, 0], "winter_load_case": slice(None, None, -1)},
+        {"sample": slice(0, 0)},
+        {"sample": slice(None, None, -2), "winter": [1]},
+    ):
+        part = carbon.isel(key)
+        expected = xr.DataArray(whole, dims=carbon.dims).isel(key)
+        np.testing.assert_array_equal(part.values, expected.values)
+
+
+def test_neither_blocks_nor_an_extension_change_a_bit(store: Path, case: SweptStudy, tmp_path: Path) -> None:
+    other = tmp_path / "other.zarr"
+    short = case.with_overrides(samples=8)
+    assert short.samples == 48
+    made(short, other, 20)  # whole samples: 18 rows
+    made(case, other, 20)
+    xr.testing.assert_identical(
+        study.open_ensemble(other).load().drop_attrs(), study.open_ensemble(store).load().drop_attrs()
+    )
+    assert not verify(str(other), blocks=2).problems
+    assert study.open_ensemble(other).sizes["sample"] == 16
+
+
+def test_unfinished_stores_show_whole_samples(case: SweptStudy, tmp_path: Path) -> None:
+    ensemble, blocks = prepare(case, Storage.at(tmp_path / "part.zarr"), block_size=24)
+    compute_block(case, ensemble, blocks[1])
+    dataset = study.open_ensemble(tmp_path / "part.zarr")
+    assert dataset["sample"].values.tolist() == [4, 5, 6, 7]
+
+
+def test_the_table_tells_of_each_design_what_its_summary_does(store: Path) -> None:
+    dataset = study.open_ensemble(store)
+    for row, each in zip(table_of(dataset), designs(dataset).values(), strict=True):
+        lines = {line.key: line.estimate for line in summarise(each)}
+        assert row.estimates["carbon_reduction_mean"] == lines["carbon_reduction_mean"]
+    assert len(json.loads(to_json(table_of(dataset)))["designs"]) == 6
+
+
+def test_what_takes_one_design_says_so(store: Path) -> None:
+    for call in (lambda: report(str(store)), lambda: what_drives(str(store))):
+        with pytest.raises(EnsembleError, match="a sweep of 6 designs, and this takes one"):
+            call()
+    with pytest.raises(ConfigError, match="a sweep has many designs"):
+        study.run(
+            study_of(study.open_ensemble(store).attrs),
+            until=["mean(carbon_reduction) +-1%"],
+        )
+
+
+@pytest.mark.parametrize(
+    ("sweep", "said"),
+    [
+        ({"seed": [1, 2]}, "'seed' cannot be swept"),
+        ({"wells": []}, "one value at least"),
+        ({"wells": {"from": 4, "to": 1}}, "wrong way round"),
+        ({"wells": {"from": 1, "to": 4, "step": 0}}, "step 0: allowed: above 0"),
+        ({"field.spacing": {"from": "20 m", "to": "60 ft"}}, "not the same unit"),
+        ({"wells": {"from": 1, "to": 100000}}, "at most 400"),
+        ({"wells": list(range(1, 40)), "field.spacing": [f"{n} m" for n in range(20, 60)]}, "1,560 designs"),
+        ({"well.dept": ["1000 m"]}, "did you mean 'depth'"),
+        ({"well.depth": ["1000 m", "3 kg"]}, "well.depth=3 kg: well.depth"),
+        ({"wells": [2, 2]}, "a value is there twice"),
+        ([1], "a mapping of keys"),
+        ({"peak_heating.kind": ["electric", "gas"]}, "have not the same"),
+    ],
+)
+def test_a_wrong_sweep_is_one_message(tmp_path: Path, sweep: Any, said: str) -> None:
+    changes: dict[str, Any] = {}
+    if "peak_heating.kind" in sweep:
+        burning = {"kind": "gas", "capacity": "0.3 MW", "efficiency": "0.9", "emission_factor": "0.2 kg/kWh"}
+        sweep = {"peak_heating": [{"kind": "electric", "capacity": "0.3 MW", "efficiency": "0.99"}, burning]}
+    with pytest.raises(ConfigError) as error:
+        load_study(written(tmp_path, sweep, **changes))
+    assert said in str(error.value)
+
+
+def test_ranges_are_exact() -> None:
+    assert values_of({"from": 16, "to": 40, "step": 4}) == [16, 20, 24, 28, 32, 36, 40]
+    assert values_of({"from": "0.1 m", "to": "0.5 m", "step": "0.1 m"}) == ["0.1 m", "0.2 m", "0.3 m", "0.4 m", "0.5 m"]
+
+
+@given(wells=st.integers(1, 900))
+def test_wells_stand_compactly(wells: int) -> None:
+    rows, columns = most_compact_grid(wells)
+    assert rows <= columns <= max(2 * rows, 2)
+    assert 0 <= rows * columns - wells < columns
+    for other in range(rows, int((2 * wells) ** 0.5) + 1):
+        if other * other >= wells:
+            assert -wells % other >= -wells % columns
+
+
+def test_the_published_field_keeps_its_shape() -> None:
+    assert most_compact_grid(28) == (4, 7)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    path = written(tmp_path, {"wells": [1, 2]}, samples=96, winters=60)
+    target = tmp_path / "killed.zarr"
+    options = ("run", path, "--output", target, "--block-size", "8")
+    code, _ = stop_run(
+        *options, folder=tmp_path, how=signal.SIGKILL, when=lambda: len(list(target.glob("receipts/*.json"))) >= 2
+    )
+    assert code == -signal.SIGKILL
+    rows = study.open_ensemble(target).sizes["sample"]
+    assert 16 <= rows < 96
+    done = hotland(*options, "--take-over", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = hotland("run", path, "--output", tmp_path / "whole.zarr", folder=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    xr.testing.assert_identical(
+        study.open_ensemble(target).load().drop_attrs(),
+        study.open_ensemble(tmp_path / "whole.zarr").load().drop_attrs(),
+    )
+    for command in ("summary", "verify", "info"):
+        said = hotland(command, target, folder=tmp_path)
+        assert said.returncode == 0, said.stderr
+    assert "2 designs" in hotland("summary", target, folder=tmp_path).stdout
+    assert hotland("report", target, folder=tmp_path).returncode != 0
