@@ -21,6 +21,8 @@ from study.cli.report import report
 from study.cli.run import run
 from study.cli.sensitivity import sensitivity
 from study.cli.summary import summary
+from study.cli.update import update
+from study.cli.value import value
 from study.cli.verify import verify
 from study.cli.well import well
 from study.errors import ClusterLostError, HotlandError
@@ -32,7 +34,7 @@ def commands() -> None:
     """How sure is geothermal heat? Monte Carlo uncertainty studies of deep coaxial wells."""
 
 
-for command in (run, check, summary, sensitivity, report, info, account, verify, migrate, well, climate):
+for command in (run, check, summary, sensitivity, report, info, account, verify, migrate, well, climate, value, update):
     commands.add_command(command)
 
 
