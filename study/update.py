@@ -157,7 +157,7 @@ def pareto_shape(excess: Array) -> tuple[float, float]:
     """Shape and scale of a generalised Pareto distribution (as scipy's) fitted to values above 0, ascending, (value,).
 
     Zhang and Stephens (2009, Technometrics 51:316): the mean over a grid of θ, weighted by the profile likelihood; the
-    shape then drawn to 0.5 as by ten more values (Vehtari et al. 2024, appendix G).
+    shape then drawn to 0.5 as by ten more values (Vehtari et al. 2024).
     """
     n = len(excess)
     points = np.arange(1, 30 + int(math.sqrt(n)) + 1)

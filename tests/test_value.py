@@ -11,7 +11,7 @@ ROWS, FOLD = 4096, np.arange(4096) % 8
 
 
 def unit_normal_loss(mean: float, deviation: float) -> float:
-    """E[max(0, X)] - max(0, E[X]) of a normal X (Raiffa and Schlaifer 1961, Applied statistical decision theory, 5.4)."""
+    """E[max(0, X)] - max(0, E[X]) of a normal X (Raiffa and Schlaifer 1961)."""
     z = abs(mean) / deviation
     return float(deviation * (norm.pdf(z) - z * norm.sf(z)))
 
