@@ -184,7 +184,7 @@ def _in_season(dates: list[datetime.date], columns: dict[str, Array], study: Stu
 
 def _place(date: datetime.date, first_day: int) -> tuple[int, int]:
     """Year in which its season begins, and day from there in a year of 365 days."""
-    day = date.replace(year=2001, day=28 if (date.month, date.day) == (2, 29) else date.day).timetuple().tm_yday - 1
+    day = date.replace(year=2001, day=28 if (date.month, date.day) == (2, 29) else date.day).timetuple().tm_yday
     return date.year - (day < first_day), (day - first_day) % 365
 
 

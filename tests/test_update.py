@@ -80,3 +80,14 @@ def test_bad_readings_are_refused_in_words(tmp_path: Path, text: str, said: str)
     path.write_text(text)
     with pytest.raises(ConfigError, match=said):
         read_readings(path, load_study(SMOKE))
+
+
+def test_first_and_last_day_of_the_season_have_their_places(tmp_path: Path) -> None:
+    study, path = load_study(SMOKE), tmp_path / "readings.csv"
+    days = ["2026-10-31", "2026-11-01", "2026-12-31", "2027-01-01", "2027-02-28", "2027-03-31", "2027-04-01"]
+    path.write_text("date,outlet_temperature,heat (MWh/d)\n" + "".join(f"{day},12,2.4\n" for day in days))
+    found = read_readings(path, study)
+    assert found.day.tolist() == [0, 60, 61, 119, study.season.days - 1]
+    assert found.winter.tolist() == [0] * 5
+    assert found.heat == pytest.approx(1e5)
+    assert "2 days are outside" in found.remarks[0]
