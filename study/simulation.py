@@ -428,6 +428,17 @@ def _paces(study: Study, inputs: Inputs) -> Array:
     return np.linspace(least, np.ones_like(least), PACES)
 
 
+def field_of_wells(study: Study, inputs: Inputs) -> Wells:
+    """The wells of some rows at their full flow, neighbours included; inputs have the fluid's properties."""
+    arrays = WellArrays.of(inputs, _cells(study))
+    return _wells(study, inputs, arrays, _interference(study, inputs, arrays)[0])
+
+
+def rests_of_summer(study: Study) -> list[float]:
+    """Length of the steps in which the field rests between two winters, s."""
+    return [length for length, heats in _summer(study) if not heats]
+
+
 @dataclass(frozen=True)
 class _Life:
     """What a group of lanes goes through: wells, plant, steps and winters."""

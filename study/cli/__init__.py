@@ -24,6 +24,8 @@ from study.cli.run import run
 from study.cli.sensitivity import sensitivity
 from study.cli.size import size
 from study.cli.summary import summary
+from study.cli.update import update
+from study.cli.value import value
 from study.cli.verify import verify
 from study.cli.well import well
 from study.errors import ClusterLostError, HotlandError
@@ -42,6 +44,8 @@ for command in (
     summary,
     sensitivity,
     compare,
+    value,
+    update,
     report,
     info,
     account,

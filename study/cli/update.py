@@ -1,0 +1,112 @@
+"""`hotland update`."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from study.cli.screen import WIDTH
+
+
+class Kelvin(click.ParamType):
+    """A standard deviation of temperatures, K."""
+
+    name = "kelvin"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from study.quantity import Quantity
+
+        if isinstance(value, float):
+            return value
+        try:
+            return Quantity("K", gt=0, le=100).parse(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+@click.command()
+@click.argument("store")
+@click.option("--observed", required=True, type=click.Path(path_type=Path), help="Readings by day, a CSV file.")
+@click.option("--error", "sensor", type=Kelvin(), help="Of a sensor, standard deviation: 0.1 K unless given.")
+@click.option("--bias", type=Kelvin(), help="Of the model in a whole season: 0.3 K unless given.")
+@click.option("--drift", type=Kelvin(), help="Of the model from day to day, over some ten days: 0.2 K unless given.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the study with the updated inputs: a YAML file.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw inputs and readings, before and after.")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def update(
+    store: str,
+    observed: Path,
+    sensor: float | None,
+    bias: float | None,
+    drift: float | None,
+    output: Path | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Learn from operation: weigh the samples of the ensemble STORE by daily readings of its wells."""
+    from study.config import study_of
+    from study.ensemble import open_ensemble, reading
+    from study.readings import read_readings
+    from study.storage import Storage
+    from study.update import ReadingError, to_json, updated_study, write_study
+    from study.update import update as learn
+
+    if output is not None and output.suffix not in (".yaml", ".yml"):
+        raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
+    given = {name: value for name, value in (("sensor", sensor), ("bias", bias), ("drift", drift)) if value is not None}
+    dataset = open_ensemble(store)
+    with reading(Storage.at(store)):
+        readings = read_readings(observed, study_of(dataset.attrs))
+        found = learn(dataset, readings, error=ReadingError(**given))
+    if as_json:
+        click.echo(to_json(found))
+    else:
+        _print(found, Console(width=WIDTH, highlight=False, markup=False))
+    if picture is not None:
+        _draw(found, picture)
+    if output is not None:
+        following, said = updated_study(found)
+        write_study(following, output)
+        for line in said:
+            click.echo(line, err=True)
+        click.echo(f"{output}: `hotland run` starts from the updated inputs; these readings are in them", err=True)
+
+
+def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
+    from study.update import text_of
+
+    weights, error = found.weights, found.error
+    console.print(
+        f"{found.study.name}: {len(found.readings.day)} days read, {len(found.sample):,} samples, of which "
+        f"{weights.effective:,.0f} effective (Pareto's k {weights.pareto_k:.2f})"
+    )
+    console.print(
+        f"driven with {found.readings.driver}; errors: sensor {error.sensor:g} K, model {error.bias:g} K in "
+        f"a season and {error.drift:g} K from day to day"
+    )
+    table = Table("input", "unit", "before", "after", "narrower by")
+    for change in found.changes:
+        if change.moved:
+            before, after = (f"{m:.4g} ± {s:.2g}" for m, s, *_ in (change.prior, change.posterior))
+            table.add_row(change.key, change.unit, before, after, f"{100 * change.narrower:.0f} %")
+    if table.row_count:
+        console.print(table)
+    if still := [change.key for change in found.changes if not change.moved]:
+        console.print(f"hardly moved: {', '.join(still)}")
+    table = Table("output", "before (95 % interval)", "after")
+    for answer in found.answers:
+        table.add_row(answer.words, text_of(answer.prior, answer.units), text_of(answer.posterior, answer.units))
+    console.print(table)
+    for remark in found.remarks:
+        console.print(remark)
+
+
+def _draw(found, picture: Path) -> None:  # type: ignore[no-untyped-def]
+    from matplotlib.figure import Figure
+
+    from study.figures.operation import learned
+
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    learned(found, figure)
+    figure.savefig(picture, dpi=150)
