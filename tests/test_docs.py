@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 import study
 from study import figures
-from study.cli import main
+from study.cli import commands, main
 from study.config import load_study, load_well_case
 from study.distributions import Input
 from study.quantity import Quantity
@@ -27,6 +27,7 @@ from tests.conftest import ROOT, SMOKE
 
 README = (ROOT / "README.md").read_text()
 STUDY_FILE = (ROOT / "docs" / "study-file.md").read_text()
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
 CARBON = (ROOT / "docs" / "carbon.md").read_text()
 ENSEMBLE = (ROOT / "docs" / "ensemble.md").read_text()
 
@@ -72,7 +73,7 @@ def test_commands_and_snippet_of_the_pages(
     shutil.copytree(ROOT / "tests" / "wells", tmp_path / "tests" / "wells")
     write_weather(tmp_path, winters=3)
     monkeypatch.chdir(tmp_path)
-    assert run_commands(README + STUDY_FILE + CARBON, monkeypatch, capsys) >= 10
+    assert run_commands(README + COMMANDS + STUDY_FILE + CARBON, monkeypatch, capsys) >= 15
     yaml = YAML(typ="safe")
     yaml.dump(yaml.load(SMOKE.read_text()) | {"climate": {"from": "mine.yaml"}}, tmp_path / "study.yaml")
     assert load_study(tmp_path / "study.yaml").climate.site == "weather"
@@ -111,7 +112,6 @@ def test_commands_of_the_page_of_decisions(
 
 @pytest.mark.parametrize("city", built_in_climates())
 def test_one_line_moves_the_shenyang_study(tmp_path: Path, city: str) -> None:
-    assert city in README.lower()
     assert f"`{city}`" in STUDY_FILE
     given = YAML(typ="safe").load(ROOT / "study" / "climates" / f"{city}.yaml")
     text = (ROOT / "configs" / "shenyang.yaml").read_text()
@@ -126,9 +126,15 @@ def test_one_line_moves_the_shenyang_study(tmp_path: Path, city: str) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    pages = [page for folder in (ROOT, ROOT / "docs", ROOT / "notebooks") for page in folder.glob("*.md")]
+    assert {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "physics.md"} <= {page.name for page in pages}
+    for page in pages:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_command_is_on_its_page() -> None:
+    assert sorted(re.findall(r"^\| `(\w+)` \|", COMMANDS, flags=re.MULTILINE)) == sorted(commands.commands)
 
 
 def test_every_distribution_of_the_page_can_be_read(tmp_path: Path) -> None:
