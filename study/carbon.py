@@ -6,41 +6,49 @@ A baseline that is named (`baseline: coal_boiler`) brings its figures along, eac
 
 from collections.abc import Mapping
 from importlib import resources
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from study.distributions import Input
 from study.quantity import Quantity
 from study.reading import Section, default, read_yaml
 
-Baseline = Literal[
-    "purchased_heat",
-    "coal_chp",
-    "district_heating",
-    "coal_boiler",
-    "gas_boiler",
-    "electric_boiler",
-    "ground_source_heat_pump",
-    "air_source_heat_pump",
-]
-"""The heat supply that is replaced. Of the first three, what the network takes up has an emission factor; boilers burn
-fuel or take electricity with an efficiency; heat pumps take electricity with a seasonal coefficient of performance."""
-BASELINES: tuple[Baseline, ...] = get_args(Baseline)
-BURNING = ("coal_boiler", "gas_boiler")
-ELECTRIC_BASELINES = ("electric_boiler", "ground_source_heat_pump", "air_source_heat_pump")
+NEEDED: dict[str, tuple[str, ...]] = {
+    "purchased_heat": ("baseline_factor",),
+    "coal_chp": ("baseline_factor",),
+    "district_heating": ("baseline_factor",),
+    "coal_boiler": ("baseline_fuel_factor", "baseline_efficiency"),
+    "gas_boiler": ("baseline_fuel_factor", "baseline_efficiency"),
+    "electric_boiler": ("baseline_efficiency",),
+    "ground_source_heat_pump": ("baseline_cop",),
+    "air_source_heat_pump": ("baseline_cop",),
+}
+"""The heat supplies that can be replaced, and the keys that each needs beside `network_loss`.
+
+What a network takes up has an emission factor; boilers burn fuel or take electricity with an efficiency; heat pumps
+take electricity with a seasonal coefficient of performance.
+"""
+BASELINES = tuple(NEEDED)
+BURNING = tuple(name for name, keys in NEEDED.items() if "baseline_fuel_factor" in keys)
+ELECTRIC_BASELINES = tuple(
+    name for name, keys in NEEDED.items() if not {"baseline_factor", "baseline_fuel_factor"} & {*keys}
+)
+
+
+def _of_the_table(name: str) -> str:
+    if name not in NEEDED:
+        *others, last = map(repr, NEEDED)
+        raise ValueError(f"should be {', '.join(others)} or {last}")
+    return name
+
+
+Baseline = Annotated[str, AfterValidator(_of_the_table)]
+"""A name in `NEEDED`."""
 
 ElectricityAccount = Literal["location", "market", "hourly"]
 """How the electricity of the heating counts: with the grid's factor; free of carbon as far as certificates go; or free
 as far as the site's own power covers it hour by hour."""
-
-NEEDED: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("purchased_heat", "coal_chp", "district_heating"), ("baseline_factor",)),
-    **dict.fromkeys(BURNING, ("baseline_fuel_factor", "baseline_efficiency")),
-    "electric_boiler": ("baseline_efficiency",),
-    **dict.fromkeys(("ground_source_heat_pump", "air_source_heat_pump"), ("baseline_cop",)),
-}
-"""Keys that each baseline needs beside `network_loss`."""
 
 
 def baseline_in_words(name: str) -> str:
