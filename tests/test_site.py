@@ -1,5 +1,6 @@
 """The site of the docs: it builds without a warning, and the pages name what exists."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -55,8 +56,43 @@ def test_the_site_builds_and_every_link_leads_somewhere(tmp_path: Path) -> None:
     assert {path.stem for path in reached} >= {path.stem for path in (ROOT / "docs").glob("*.md")}
 
 
-def test_the_tests_of_the_page_of_verification_exist() -> None:
-    named = re.findall(r"`(tests/\w+\.py)::(\w+)`", (ROOT / "docs" / "verification.md").read_text())
-    assert len(named) > 20
-    for file, name in named:
-        assert f"\ndef {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
+def test_every_row_of_the_page_of_verification_has_its_figures_and_its_test() -> None:
+    heads: list[str] = []
+    rows = 0
+    for line in (ROOT / "docs" / "verification.md").read_text().splitlines():
+        cells = line.strip("| ").split(" | ") if line.startswith("| ") else []
+        heads = cells if cells[:1] == ["what"] else heads
+        if not cells or cells == heads:
+            continue
+        assert len(cells) == len(heads), line
+        told = dict(zip(heads, cells, strict=True))
+        for head in ("measured", "tolerance"):
+            assert re.search(r"\d|the same bits", told[head]), f"{head}: {line}"
+        found = re.fullmatch(r"`(tests/\w+\.py)::(\w+)`", told["test"])
+        assert found, line
+        assert f"\ndef {found[2]}(" in (ROOT / found[1]).read_text(), line
+        rows += 1
+    assert rows > 30
+
+
+def test_the_names_of_code_on_the_page_of_physics_exist() -> None:
+    """Files by their path, `module.function` of kernels and study, `module.Class.method` too."""
+    page = (ROOT / "docs" / "physics.md").read_text()
+    for path in re.findall(r"`((?:kernels|study|tests)/[\w/]+(?:\.py|/))`", page):
+        assert (ROOT / path).exists(), path
+    named = re.findall(r"`((?:kernels|study)\.\w+(?:\.\w+)*)`", page)
+    assert len(named) > 30
+    for name in named:
+        package, module, *parts = name.split(".")
+        thing = importlib.import_module(f"{package}.{module}")
+        for part in parts:
+            assert hasattr(thing, part), name
+            thing = getattr(thing, part)
+
+
+def test_every_equation_of_the_page_of_physics_names_what_computes_it() -> None:
+    page = (ROOT / "docs" / "physics.md").read_text()
+    equations = re.findall(r"\n\n((?:    .*=.*\n|    .*≈.*\n|    .*≤.*\n)+)\n?(.*)", page)
+    assert len(equations) >= 8
+    for equation, after in equations:
+        assert re.search(r"`(?:kernels|study)\.\w+\.\w+", after), equation
