@@ -202,7 +202,13 @@ def test_every_figure_is_on_the_page_of_ensembles() -> None:
 
 
 def test_the_table_of_keys_is_that_of_the_schema() -> None:
-    assert runpy.run_path(str(ROOT / "docs" / "keys.py"))["page"]() == STUDY_FILE, "run: python docs/keys.py"
+    made = runpy.run_path(str(ROOT / "docs" / "keys.py"))
+    assert made["page"]() == STUDY_FILE, "run: python docs/keys.py"
+    rows = list(made["rows"](study.config.Study))
+    assert all(cell.strip() for row in rows for cell in row), [row for row in rows if not all(map(str.strip, row))]
+    assert set(made["OTHERS"]) <= {key for key, *_ in rows}
+    inputs = {re.sub(r"\.\d+\.", ".N.", key) for key in study.config.schema_keys()}
+    assert inputs <= {key for key, *_ in rows}
 
 
 def test_every_dependency_has_its_reason() -> None:

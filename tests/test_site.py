@@ -4,11 +4,13 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
 
@@ -96,3 +98,37 @@ def test_every_equation_of_the_page_of_physics_names_what_computes_it() -> None:
     assert len(equations) >= 8
     for equation, after in equations:
         assert re.search(r"`(?:kernels|study)\.\w+\.\w+", after), equation
+
+
+def test_the_citation_follows_the_format() -> None:
+    """Citation File Format 1.2.0 (Druskat et al. 2021, doi:10.5281/zenodo.5171937): keys needed, allowed, and types."""
+    yaml = YAML(typ="safe", pure=True)
+    citation = yaml.load((ROOT / "CITATION.cff").read_text())
+    texts = {"abstract", "commit", "doi", "message", "title", "version", "url", "repository", "repository-code"}
+    texts |= {"license", "license-url", "repository-artifact", "date-released", "cff-version", "type"}
+    assert citation.keys() >= {"cff-version", "message", "title", "authors"}
+    assert citation.keys() <= texts | {
+        "authors",
+        "contact",
+        "identifiers",
+        "keywords",
+        "preferred-citation",
+        "references",
+    }
+    assert all(isinstance(citation[key], str) and citation[key] for key in texts & citation.keys())
+    assert citation["cff-version"] == "1.2.0"
+    assert citation.get("type", "software") in ("software", "dataset")
+    person = {"given-names", "family-names", "name-particle", "name-suffix", "alias", "affiliation"}
+    entity = {"name", "date-start", "date-end", "location"}
+    both = {"address", "city", "country", "email", "fax", "orcid", "post-code", "region", "tel", "website"}
+    assert citation["authors"]
+    for author in citation["authors"]:
+        assert author
+        assert author.keys() <= (entity if "name" in author else person) | both
+        assert all(isinstance(value, str) and value for value in author.values())
+    keywords = citation.get("keywords", ["one"])
+    assert keywords
+    assert len(set(keywords)) == len(keywords)
+    assert all(isinstance(keyword, str) and keyword for keyword in keywords)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
