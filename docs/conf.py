@@ -28,16 +28,29 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
 
+ELSEWHERE = {
+    "index": "README.md",
+    "contributing": "CONTRIBUTING.md",
+    "changelog": "CHANGELOG.md",
+    "notebooks": "notebooks/README.md",
+}
+"""Pages of the site whose text lies outside `docs/`, where a code host shows it."""
+
+
 def for_the_site(text: str, *, page: str) -> str:
-    """Return a page whose links to folders of the repository are names; the README's links as seen from `docs/`."""
-    if page == "index":
-        text = (ROOT / "README.md").read_text() + text
-        text = re.sub(r"\]\((?![a-z]+:)(?!docs/)(?=[\w.])", "](../", text).replace("](docs/", "](")
-    return re.sub(
-        r"\[([^][]+)\]\(([^)#]+)\)",
-        lambda link: link[1] if (ROOT / "docs" / link[2]).is_dir() else link[0],
-        text,
-    )
+    """Return a page as it is on the site: links as seen from `docs/`, those to folders of the repository as names."""
+    folder = ROOT / "docs"
+    if page in ELSEWHERE:
+        text, folder = (ROOT / ELSEWHERE[page]).read_text() + text, (ROOT / ELSEWHERE[page]).parent
+    pages = {(ROOT / file).resolve(): f"{name}.md" for name, file in ELSEWHERE.items()}
+
+    def seen(link: re.Match[str]) -> str:
+        target = (folder / link[2]).resolve()
+        if target.is_dir():
+            return link[1]
+        return f"[{link[1]}]({pages.get(target) or os.path.relpath(target, ROOT / 'docs')}{link[3]})"
+
+    return re.sub(r"\[([^][]*)\]\((?![a-z]+:)([^)#]+)((?:#[^)]*)?)\)", seen, text)
 
 
 def setup(app: Sphinx) -> None:
