@@ -22,6 +22,8 @@ suppress_warnings = ["myst.header"]
 html_theme = "furo"
 html_title = "hotland"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 autodoc_typehints = "none"
@@ -38,7 +40,7 @@ ELSEWHERE = {
 
 
 def for_the_site(text: str, *, page: str) -> str:
-    """Return a page as it is on the site: links as seen from `docs/`, those to folders of the repository as names."""
+    """Return a page as it is on the site: links as seen from `docs/`, with titles; those to folders as names."""
     folder = ROOT / "docs"
     if page in ELSEWHERE:
         text, folder = (ROOT / ELSEWHERE[page]).read_text() + text, (ROOT / ELSEWHERE[page]).parent
@@ -48,7 +50,8 @@ def for_the_site(text: str, *, page: str) -> str:
         target = (folder / link[2]).resolve()
         if target.is_dir():
             return link[1]
-        return f"[{link[1]}]({pages.get(target) or os.path.relpath(target, ROOT / 'docs')}{link[3]})"
+        words = "" if target.suffix == ".md" and link[1].endswith(target.name) else link[1]  # its title
+        return f"[{words}]({pages.get(target) or os.path.relpath(target, ROOT / 'docs')}{link[3]})"
 
     return re.sub(r"\[([^][]*)\]\((?![a-z]+:)([^)#]+)((?:#[^)]*)?)\)", seen, text)
 
