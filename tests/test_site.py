@@ -94,7 +94,7 @@ def test_the_names_of_code_on_the_page_of_physics_exist() -> None:
 
 def test_every_equation_of_the_page_of_physics_names_what_computes_it() -> None:
     page = (ROOT / "docs" / "physics.md").read_text()
-    equations = re.findall(r"\n\n((?:    .*=.*\n|    .*≈.*\n|    .*≤.*\n)+)\n?(.*)", page)
+    equations = re.findall(r"\n\n((?:    .*[=≈≤≥←].*\n)+)\n?(.*)", page)
     assert len(equations) >= 8
     for equation, after in equations:
         assert re.search(r"`(?:kernels|study)\.\w+\.\w+", after), equation
