@@ -9,7 +9,7 @@ from scipy import stats
 from study.config import load_study
 from study.errors import ConfigError
 from study.readings import read_readings
-from study.update import ReadingError, log_likelihood, pareto_shape, reweight
+from study.updating import ReadingError, log_likelihood, pareto_shape, reweight
 from tests.conftest import SMOKE
 
 
