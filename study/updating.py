@@ -209,7 +209,7 @@ class Change:
     @property
     def narrower(self) -> float:
         """Share of the standard deviation that is gone."""
-        return 1.0 - self.posterior[1] / self.prior[1]
+        return 1.0 - self.posterior[1] / self.prior[1] if self.prior[1] else 0.0
 
 
 @dataclass(frozen=True)
@@ -365,9 +365,8 @@ def changes_of(study: Study, inputs: Inputs, weights: Weights) -> tuple[Change, 
         values = inputs[key]
         even = np.full(len(values), 1.0 / len(values))
         prior, posterior = (_of_weighted(values, each) for each in (even, weights.weight))
-        spread = max(prior[1], 1e-300)
-        shift, shrunk = abs(posterior[0] - prior[0]) / spread, abs(1.0 - posterior[1] / spread)
-        moved = shift > max(MOVED, noise) or shrunk > max(MOVED, noise / math.sqrt(2.0))
+        shift, shrunk = abs(posterior[0] - prior[0]), abs(posterior[1] - prior[1])
+        moved = shift > prior[1] * max(MOVED, noise) or shrunk > prior[1] * max(MOVED, noise / math.sqrt(2.0))
         found.append(Change(key, item.unit, prior, posterior, moved))
     return tuple(sorted(found, key=lambda change: -change.narrower))
 
