@@ -1,6 +1,6 @@
-"""A field of wells through days whose inlet temperature or heat is known: what its water would have been.
+"""A field of wells through steps whose inlet temperature or heat is known: what its water would have been.
 
-One step a day. The water circulates all the time at its full flow, as in a season. Arrays are (lane,), lane one sample.
+The water circulates all the time at its full flow, as in a season. Arrays are (lane,), lane one sample.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from kernels.operation import State, Steps, Wells
 Array = NDArray[np.float64]
 
 
-def prescribed_day(
+def prescribed_step(
     state: State, wells: Wells, steps: Steps, *, inlet: float | None = None, heat: float | None = None
 ) -> tuple[Array, Array]:
     """Let the field run for one step with one of the two known; `state` is updated.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from study.errors import ClusterError, ConfigError, EnsembleError, HotlandError, RunError, StorageError
     from study.exporting import export
     from study.traces import open_traces
+    from study.updating import update
 
 __all__ = [
     "ClusterError",
@@ -32,6 +33,7 @@ __all__ = [
     "open_ensemble",
     "open_traces",
     "run",
+    "update",
 ]
 
 # Imported when first asked for: the command line and Ray's workers need a part of it only, and start sooner.
@@ -44,6 +46,7 @@ _HOMES = {
     "open_ensemble": ("study.ensemble", "open_ensemble"),
     "open_traces": ("study.traces", "open_traces"),
     "run": ("study.engine", "run"),
+    "update": ("study.updating", "update"),
 }
 
 

@@ -31,6 +31,13 @@ class Kelvin(click.ParamType):
 @click.option("--error", "sensor", type=Kelvin(), help="Of a sensor, standard deviation: 0.1 K unless given.")
 @click.option("--bias", type=Kelvin(), help="Of the model in a whole season: 0.3 K unless given.")
 @click.option("--drift", type=Kelvin(), help="Of the model from day to day, over some ten days: 0.2 K unless given.")
+@click.option("--daily", type=Kelvin(), help="Of the model on each day by itself: 0.15 K unless given.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0.0, 1.0, min_open=True),
+    default=1.0,
+    help="Of the readings' weight: what an earlier update says is left of them.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Write the study with the updated inputs: a YAML file.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw inputs and readings, before and after.")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
@@ -40,6 +47,8 @@ def update(
     sensor: float | None,
     bias: float | None,
     drift: float | None,
+    daily: float | None,
+    share: float,
     output: Path | None,
     picture: Path | None,
     as_json: bool,
@@ -49,16 +58,19 @@ def update(
     from study.ensemble import open_ensemble, reading
     from study.readings import read_readings
     from study.storage import Storage
-    from study.update import ReadingError, to_json, updated_study, write_study
-    from study.update import update as learn
+    from study.updating import ReadingError, to_json, updated_study, write_study
+    from study.updating import update as learn
 
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
-    given = {name: value for name, value in (("sensor", sensor), ("bias", bias), ("drift", drift)) if value is not None}
+    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
+        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+    errors = {"sensor": sensor, "bias": bias, "drift": drift, "daily": daily}
+    given = {name: value for name, value in errors.items() if value is not None}
     dataset = open_ensemble(store)
     with reading(Storage.at(store)):
         readings = read_readings(observed, study_of(dataset.attrs))
-        found = learn(dataset, readings, error=ReadingError(**given))
+        found = learn(dataset, readings, error=ReadingError(**given), share=share)
     if as_json:
         click.echo(to_json(found))
     else:
@@ -70,20 +82,22 @@ def update(
         write_study(following, output)
         for line in said:
             click.echo(line, err=True)
-        click.echo(f"{output}: `hotland run` starts from the updated inputs; these readings are in them", err=True)
+        click.echo(f"next: hotland run {output} (the store will be ensembles/{following.name}.zarr)", err=True)
 
 
 def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
-    from study.update import text_of
+    from study.updating import text_of
 
-    weights, error = found.weights, found.error
+    weights, error, remarks = found.weights, found.error, list(found.remarks)
+    if found.needs_run:
+        console.print(remarks.pop(0))
     console.print(
         f"{found.study.name}: {len(found.readings.day)} days read, {len(found.sample):,} samples, of which "
         f"{weights.effective:,.0f} effective (Pareto's k {weights.pareto_k:.2f})"
     )
     console.print(
         f"driven with {found.readings.driver}; errors: sensor {error.sensor:g} K, model {error.bias:g} K in "
-        f"a season and {error.drift:g} K from day to day"
+        f"a season, {error.drift:g} K from day to day and {error.daily:g} K on each day"
     )
     table = Table("input", "unit", "before", "after", "narrower by")
     for change in found.changes:
@@ -98,7 +112,7 @@ def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
     for answer in found.answers:
         table.add_row(answer.words, text_of(answer.prior, answer.units), text_of(answer.posterior, answer.units))
     console.print(table)
-    for remark in found.remarks:
+    for remark in remarks:
         console.print(remark)
 
 

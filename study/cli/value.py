@@ -70,7 +70,7 @@ def value(
 def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
     from math import isfinite, isnan
 
-    from study.update import text_of
+    from study.updating import text_of
 
     samples = found.samples
     for option, mean in zip(samples.options, found.utilities, strict=False):
@@ -117,6 +117,6 @@ def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
 
 
 def _share(share) -> str:  # type: ignore[no-untyped-def]
-    from study.update import text_of
+    from study.updating import text_of
 
     return text_of(share, "1") if share.low > 0.0 or share.value > 0.02 else "not distinguishable from zero"

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from study.figures.style import colours
 from study.intervals import Array
-from study.update import Change, Update
+from study.updating import Change, Update
 
 _MOST = 3
 _BINS = 24

@@ -3,6 +3,10 @@
 The winters of a sample are drawn, those of the readings are real: so the wells of each sample are driven with what was
 read (`study.readings.predict`), and their temperatures compared. Bayes' rule on the samples is then importance sampling
 from the prior: each has a weight in proportion to its likelihood (Smith and Gelfand 1992, Am. Stat. 46:84).
+
+>>> import study
+>>> found = study.update(dataset, "readings.csv")  # doctest: +SKIP
+>>> dataset["unmet_hours"].mean("winter").weighted(found.weight).quantile(0.95)  # doctest: +SKIP
 """
 
 import json
@@ -24,7 +28,7 @@ from study.correlation import correlation_problem
 from study.distributions import Input
 from study.errors import EnsembleError
 from study.intervals import Estimate
-from study.readings import Readings, predict
+from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
 from study.statistics import estimate, mean, probability, ratio, usable
 from study.wells import Inputs, with_fluid
@@ -53,6 +57,9 @@ class ReadingError:
         Of the model in a whole season: one number for all its days, so that many days do not make it smaller.
     drift, days
         Of the model from day to day, which dies away with exp(-Δt/days), d.
+    daily
+        Of the model on each day by itself, both temperatures alike: a day's heat comes in another shape than evenly
+        (`study.readings.STEPS`).
 
     The defaults are assumptions: a resistance thermometer in a pocket, and a model of alike wells in layered rock.
     """
@@ -61,6 +68,7 @@ class ReadingError:
     bias: float = 0.3
     drift: float = 0.2
     days: float = 10.0
+    daily: float = 0.15
 
     def covariance(self, time: Array, season: NDArray[np.int64], sensor: NDArray[np.int64]) -> Array:
         """Covariance of the differences, K², (reading, reading).
@@ -72,6 +80,7 @@ class ReadingError:
         """
         apart = np.abs(time[:, None] - time)
         model = self.bias**2 * (season[:, None] == season) + self.drift**2 * np.exp(-apart / self.days)
+        model += self.daily**2 * (apart == 0.0)
         return np.asarray(model + self.sensor**2 * (np.eye(len(time)) + (sensor[:, None] == sensor)))
 
 
@@ -84,7 +93,7 @@ class Weights:
     weight
         Sum 1, (row,).
     effective
-        Number of equally weighted samples that would tell as much, 1/Σw² (Kish 1965, Survey sampling, section 11.7).
+        Number of equally weighted samples that would tell as much, 1/Σw² (Kish 1965, Survey sampling).
     pareto_k
         Shape of the tail of the weights before it was smoothed; inf where it cannot be told.
     """
@@ -124,8 +133,8 @@ def log_likelihood(observed: Array, predicted: Array, covariance: Array) -> tupl
 def reweight(log_likelihoods: Array) -> Weights:
     """Weights of samples from the logarithms of their likelihoods, (row,), the largest smoothed.
 
-    Pareto-smoothed importance sampling (Vehtari, Simpson, Gelman, Yao and Gabry 2024, J. Mach. Learn. Res. 25(72),
-    section 3): the largest weights, min(n/5, 3√n) of them, become the expected order statistics of a generalised
+    Pareto-smoothed importance sampling (Vehtari, Simpson, Gelman, Yao and Gabry 2024, J. Mach. Learn. Res. 25(72)):
+    the largest weights, min(n/5, 3√n) of them, become the expected order statistics of a generalised
     Pareto distribution that is fitted to them (`pareto_shape`).
 
     Raises
@@ -151,6 +160,22 @@ def reweight(log_likelihoods: Array) -> Weights:
             weight[largest] = np.minimum(smooth, 1.0)
     weight /= weight.sum()
     return Weights(weight, float(1.0 / (weight**2).sum()), float(k))
+
+
+def tempered(log_likelihoods: Array) -> tuple[float, Weights]:
+    """The largest share of the readings' information that leaves enough effective samples, and the weights then.
+
+    Likelihoods are raised to the share (Neal 2001, Stat. Comput. 11:125); what is left of it can follow in another run.
+    Enough are `FEWEST_EFFECTIVE`, or half of the samples where they are fewer.
+    """
+    enough = min(FEWEST_EFFECTIVE, 0.5 * len(log_likelihoods))
+    low, high = 0.0, 1.0
+    if reweight(log_likelihoods).effective >= enough:
+        return 1.0, reweight(log_likelihoods)
+    while high - low > 1e-3 * high:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if reweight(middle * log_likelihoods).effective >= enough else (low, middle)
+    return low, reweight(low * log_likelihoods)
 
 
 def pareto_shape(excess: Array) -> tuple[float, float]:
@@ -184,12 +209,12 @@ class Change:
     @property
     def narrower(self) -> float:
         """Share of the standard deviation that is gone."""
-        return 1.0 - self.posterior[1] / self.prior[1]
+        return 1.0 - self.posterior[1] / self.prior[1] if self.prior[1] else 0.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An output before and after, with 95 % intervals of the estimates."""
+    """An output before and after, with 95 % intervals of the estimates; none after where a new run is needed."""
 
     words: str
     units: str
@@ -203,28 +228,33 @@ class Update:
 
     Attributes
     ----------
-    study, readings, error
+    study, readings, error, share
         What it was made of.
+    samples
+        Rows of the ensemble, (sample,).
     sample
-        Rows of the design that ended well, (row,).
-    predicted
-        As of `study.readings.predict`.
-    weights
-        Of these rows.
+        Those of them that ended well, (row,).
+    inputs, predicted
+        Of these rows: by key, and as of `study.readings.predict`.
+    log_likelihoods, weights
+        Of these rows, (row,): of all the readings say, and by the share of it.
     changes
         Of the drawn inputs, the most narrowed first.
     answers
         Of outputs.
     remarks
-        What is to be said; `needs_run` among them.
+        What is to be said, why a new run is needed first.
     """
 
     study: Study
     readings: Readings
     error: ReadingError
+    share: float
+    samples: NDArray[np.int64]
     sample: NDArray[np.int64]
     inputs: Inputs
     predicted: Mapping[str, Array]
+    log_likelihoods: Array
     weights: Weights
     changes: tuple[Change, ...]
     answers: tuple[Answer, ...]
@@ -235,8 +265,18 @@ class Update:
         """Whether the samples are too few where the readings point, so that a new run is needed."""
         return bool(self.weights.remark)
 
+    @property
+    def weight(self) -> xr.DataArray:
+        """Weights of all samples of the ensemble, sum 1, those that failed 0: for `Dataset.weighted`."""
+        values = np.zeros(len(self.samples))
+        values[np.searchsorted(self.samples, self.sample)] = self.weights.weight
+        about = {"long_name": "weight by readings", "units": "1"}
+        return xr.DataArray(values, {"sample": self.samples}, "sample", name="weight", attrs=about)
 
-def update(dataset: xr.Dataset, readings: Readings, *, error: ReadingError | None = None) -> Update:
+
+def update(
+    dataset: xr.Dataset, readings: Readings | str | Path, *, error: ReadingError | None = None, share: float = 1.0
+) -> Update:
     """Weigh an ensemble's samples by readings.
 
     Parameters
@@ -244,16 +284,26 @@ def update(dataset: xr.Dataset, readings: Readings, *, error: ReadingError | Non
     dataset
         As of `study.open_ensemble`.
     readings
-        As of `study.readings.read_readings`.
+        As of `study.readings.read_readings`, or their file.
+    share
+        Of the readings' information that counts, 0 to 1: what an earlier update left (`updated_study`).
 
     Raises
     ------
     EnsembleError
-        When too many samples failed, or none ended well.
+        When too many samples failed, none ended well, or the store holds several designs.
     ConfigError
-        When the study's wells cannot be driven with readings.
+        When the readings are wrong, or the study's wells cannot be driven with them.
+    ValueError
+        When the share is none.
     """
+    if not 0.0 < share <= 1.0:
+        raise ValueError(f"share must be above 0, and 1 at most; got {share!r}")
     error, study = error or ReadingError(), study_of(dataset.attrs)
+    if study.points > 1:
+        raise EnsembleError(f"the store holds {study.points} designs; allowed: one (study.sweep.designs gives each)")
+    if not isinstance(readings, Readings):
+        readings = read_readings(readings, study)
     good = usable(dataset)
     good = good.isel(sample=np.flatnonzero(~good["failed"].values)).drop_vars("failed")
     if not good.sizes["sample"]:
@@ -263,10 +313,11 @@ def update(dataset: xr.Dataset, readings: Readings, *, error: ReadingError | Non
     loop = good["loop_temperature_mean"].isel(winter=0).values
     predicted = predict(study, with_fluid(inputs, study.fluid.medium, loop), readings)
     found, misfit, count = likelihood_of(readings, predicted, error)
-    weights = reweight(found)
-    remarks = list(readings.remarks)
-    if weights.remark:
-        remarks.append(f"a new run from the updated inputs is needed: {weights.remark}")
+    weights = reweight(share * found)
+    remarks = [f"a new run from the updated inputs is needed: {weights.remark}"] if weights.remark else []
+    if failed := dataset.sizes["sample"] - len(rows):
+        remarks.append(f"{failed:,} of {dataset.sizes['sample']:,} samples failed, and are left out")
+    remarks += readings.remarks
     if (chance := float(stats.chi2.sf(misfit.min(), count))) < UNLIKELY:
         remarks.append(
             f"no sample explains the readings (the best one's misfit has a chance of {chance:.1g}): the truth may lie "
@@ -276,12 +327,15 @@ def update(dataset: xr.Dataset, readings: Readings, *, error: ReadingError | Non
         study=study,
         readings=readings,
         error=error,
+        share=share,
+        samples=dataset["sample"].values,
         sample=rows,
         inputs=inputs,
         predicted=predicted,
+        log_likelihoods=found,
         weights=weights,
         changes=changes_of(study, inputs, weights),
-        answers=tuple(_answers(study, good, weights.weight)),
+        answers=tuple(_answers(study, good, weights)),
         remarks=tuple(remarks),
     )
 
@@ -311,9 +365,8 @@ def changes_of(study: Study, inputs: Inputs, weights: Weights) -> tuple[Change, 
         values = inputs[key]
         even = np.full(len(values), 1.0 / len(values))
         prior, posterior = (_of_weighted(values, each) for each in (even, weights.weight))
-        spread = max(prior[1], 1e-300)
-        shift, shrunk = abs(posterior[0] - prior[0]) / spread, abs(1.0 - posterior[1] / spread)
-        moved = shift > max(MOVED, noise) or shrunk > max(MOVED, noise / math.sqrt(2.0))
+        shift, shrunk = abs(posterior[0] - prior[0]), abs(posterior[1] - prior[1])
+        moved = shift > prior[1] * max(MOVED, noise) or shrunk > prior[1] * max(MOVED, noise / math.sqrt(2.0))
         found.append(Change(key, item.unit, prior, posterior, moved))
     return tuple(sorted(found, key=lambda change: -change.narrower))
 
@@ -325,44 +378,54 @@ def _of_weighted(values: Array, weight: Array) -> tuple[float, float, float, flo
     return middle, spread, float(low), float(high)
 
 
-def _answers(study: Study, good: xr.Dataset, weight: Array) -> list[Answer]:
+def _answers(study: Study, good: xr.Dataset, made: Weights) -> list[Answer]:
     """Outputs on average over the life, before and after; of weighted samples a ratio of two means."""
-    weights = xr.DataArray(weight * len(weight), dims="sample", coords={"sample": good["sample"]})
+    weights = xr.DataArray(made.weight * len(made.weight), dims="sample", coords={"sample": good["sample"]})
     replicate, design = good["replicate"], study.design
 
-    def after(values: xr.DataArray) -> Estimate:
-        return estimate(ratio(weights * values, weights, replicate, design=design))
+    def after(values: xr.DataArray, lowest: float = -math.inf, highest: float = math.inf) -> Estimate:
+        told = estimate(ratio(weights * values, weights, replicate, design=design))
+        if made.remark:
+            return Estimate(told.value, remark=made.remark)
+        return replace(told, low=_between(told.low, lowest, highest), high=_between(told.high, lowest, highest))
 
+    most = {"unmet_hours": (0.0, 24.0 * study.season.days)}
     found = []
     for name in ("carbon_reduction", "unmet_hours", "outlet_temperature_mean"):
         life = good[name].mean("winter")
         words = f"{good[name].attrs['long_name']}, mean of a winter"
         before = estimate(mean(life, replicate, design=design))
-        found.append(Answer(words, good[name].attrs["units"], before, after(life)))
+        found.append(Answer(words, good[name].attrs["units"], before, after(life, *most.get(name, ()))))
         if name == "carbon_reduction" and study.claim is not None:
             event = life >= study.claim.carbon_reduction
             words = f"probability of {study.claim.carbon_reduction:,.0f} t CO2 or more, on average over the life"
             before = estimate(probability(event, replicate, design=design))
-            found.append(Answer(words, "1", before, _share(after(event.astype(float)))))
+            found.append(Answer(words, "1", before, after(event.astype(float), 0.0, 1.0)))
     return found
 
 
-def _share(found: Estimate) -> Estimate:
-    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+def _between(end: float, lowest: float, highest: float) -> float:
+    """An end of an interval within what is possible; nan stays nan."""
+    return float(np.clip(end, lowest, highest))
 
 
 def updated_study(found: Update) -> tuple[Study, list[str]]:
     """The study whose inputs are distributed as after the readings, for a new run, and what was approximated, in words.
 
-    Inputs that moved keep their kind where it is normal or lognormal, with the mean and the deviation after; choices
-    get the weights as probabilities; all others become normal, truncated where the prior ends. Rank correlations
-    between those are that of the weighted samples where they are clear of chance.
+    Where a new run is needed, the readings count only as far as enough samples are left to fit to (`tempered`); the
+    last of the words then says which share of them is to be used after the run. Inputs that moved keep their kind where
+    it is normal or lognormal, with the mean and the deviation after; choices get the weights as probabilities; all
+    others become normal, truncated where the prior ends. Rank correlations between those are that of the weighted
+    samples where they are clear of chance.
     """
-    study, weight = found.study, found.weights.weight
+    study, share, weights = found.study, 1.0, found.weights
+    if found.needs_run:
+        share, weights = tempered(found.share * found.log_likelihoods)
+    weight, left = weights.weight, found.share * (1.0 - share)
     tree = json.loads(json.dumps(study.resolved()))
     tree["name"] = f"{study.name[:56]}-updated"
-    moved = [change for change in found.changes if change.moved]
-    source = f"updated by {len(found.readings.day)} days of readings"
+    moved = [change for change in changes_of(study, found.inputs, weights) if change.moved]
+    source = f"updated from {len(found.readings.day)} days of readings"
     said = []
     for change in moved:
         item = study.drawn[change.key]
@@ -371,7 +434,7 @@ def updated_study(found: Update) -> tuple[Study, list[str]]:
         said.append(f"{change.key}: {made.text}")
     given = {each.inputs: each.rank_correlation for each in study.correlations}
     keys = [change.key for change in moved if study.drawn[change.key].kind != "choice"]
-    new = _rank_correlations(keys, found)
+    new = _rank_correlations(keys, found.inputs, weights)
     given = {pair: r for pair, r in given.items() if not set(pair) <= set(keys)}
     while new and correlation_problem(given | new):
         new = {pair: 0.9 * r for pair, r in new.items() if abs(r) > 0.02}
@@ -379,6 +442,13 @@ def updated_study(found: Update) -> tuple[Study, list[str]]:
         {"inputs": list(pair), "rank_correlation": round(r, 4)} for pair, r in (given | new).items()
     ]
     said += [f"rank correlation of {first} and {second}: {r:.2f}" for (first, second), r in new.items()]
+    if left > 0.0:
+        said.append(
+            f"the readings are in these inputs with {found.share - left:.3g} of their weight, as more would leave too "
+            f"few samples: update the new run with them again, with --share {left:.3g}"
+        )
+    else:
+        said.append("the readings are in these inputs: do not use them again")
     return Study.model_validate(tree), said
 
 
@@ -413,12 +483,12 @@ def _fitted(item: Input, values: Array, weight: Array, change: Change, source: s
     return replace(item, kind="truncated_normal", parameters=numbers, source=source)
 
 
-def _rank_correlations(keys: list[str], found: Update) -> dict[tuple[str, str], float]:
+def _rank_correlations(keys: list[str], inputs: Inputs, weights: Weights) -> dict[tuple[str, str], float]:
     """Weighted rank correlations of inputs that are clear of chance: above 2/√(effective samples)."""
-    weight = found.weights.weight
+    weight = weights.weight
     ranks = []
     for key in keys:
-        order = np.argsort(found.inputs[key], kind="stable")
+        order = np.argsort(inputs[key], kind="stable")
         rank = np.empty(len(order))
         rank[order] = np.cumsum(weight[order]) - 0.5 * weight[order]
         ranks.append(rank)
@@ -427,7 +497,7 @@ def _rank_correlations(keys: list[str], found: Update) -> dict[tuple[str, str], 
         for m in range(n):
             both = np.cov(ranks[n], ranks[m], aweights=weight)
             r = float(both[0, 1] / math.sqrt(both[0, 0] * both[1, 1]))
-            if abs(r) > 2.0 / math.sqrt(found.weights.effective):
+            if abs(r) > 2.0 / math.sqrt(weights.effective):
                 correlation[keys[m], first] = float(np.clip(r, -0.95, 0.95))
     return correlation
 
@@ -464,7 +534,9 @@ def to_json(found: Update) -> str:
         "days": len(found.readings.day),
         "driver": found.readings.driver,
         "error": asdict(found.error),
-        "samples": len(found.sample),
+        "share": found.share,
+        "samples": len(found.samples),
+        "failed": len(found.samples) - len(found.sample),
         "effective_samples": found.weights.effective,
         "pareto_k": found.weights.pareto_k,
         "needs_run": found.needs_run,
@@ -489,7 +561,9 @@ def to_json(found: Update) -> str:
 
 
 def text_of(value: Estimate, units: str) -> str:
-    """An estimate and its interval for a person."""
+    """An estimate and its interval, where there is one, for a person."""
     scale, unit = (100.0, "%") if units == "1" else (1.0, units)
+    if not math.isfinite(value.low) and not math.isfinite(value.high):
+        return f"{value.value * scale:,.4g} {unit} (no interval)"
     ends = [f"{end * scale:,.4g}" if math.isfinite(end) else "?" for end in (value.low, value.high)]
     return f"{value.value * scale:,.4g} {unit} ({ends[0]} to {ends[1]})"
