@@ -35,7 +35,7 @@ def learned(found: Update, figure: Figure) -> Figure:
                 time[of], low[of], high[of], color=colour, alpha=0.3, lw=0, label=label if winter == 0 else None
             )
     axes.plot(time, found.readings.outlet, ".", color=ink.orange, ms=4, label="read")
-    axes.set_xlabel(f"day since the {found.study.season.start} of the first season (d)")
+    axes.set_xlabel(f"days since {found.study.season.start} of the first winter (d)")
     axes.set_ylabel("water leaving the wells (°C)")
     axes.legend(frameon=False, ncols=3, loc="upper right")
     changes = [change for change in found.changes if change.moved] or list(found.changes)
