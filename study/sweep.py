@@ -6,7 +6,6 @@ name of an input and the index of a sample, weather and outages by the latter: t
 outages, and each one's rows are, to the bit, those of the same design in a study by itself.
 """
 
-import copy
 import functools
 import itertools
 import math
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from study.config import Study, read_study, variable_name, without_sources
+from study.config import Study, changed, full_key, read_study, variable_name, without_sources
 from study.distributions import Input
 from study.errors import ConfigError, EnsembleError
 from study.quantity import short
@@ -34,9 +33,9 @@ MOST_DESIGNS = 400
 """Designs of a sweep: as many as a table that one reads may have lines, and a block rows of each sample."""
 NOT_SWEPT = ("sweep", "name", "description", "samples", "winters", "seed", "design", "replicates", "stop", "traces")
 """Keys that all designs of a store have in common."""
-WELLS = "wells"
-"""Short for `field.wells`, also where the file gives rows and columns."""
-_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(.*)", re.ASCII | re.DOTALL)
+_RANGE = re.compile(r"([-+0-9.eE]+?)\s*(?:\.\.|…)\s*([-+0-9.eE]+)\s*([^0-9].*)?", re.DOTALL)
+_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]{1,2})?)\s*(.*)", re.ASCII | re.DOTALL)
+_A_RANGE = "a range such as 16..40 or 20..60 m"
 _LONGEST = 60  # characters of a value in a design's name
 
 
@@ -197,34 +196,7 @@ def _at(places: list[tuple[int, ...]], axis: int, value: int) -> int:
 
 def design_of(data: Mapping[Any, Any], values: Mapping[str, Any], *, label: str, folder: Path) -> Study:
     """Return the study of a file with other values at some dotted keys; ConfigError when they do not fit."""
-    changed = copy.deepcopy(dict(data))
-    for key, value in values.items():
-        try:
-            _set(changed, key, copy.deepcopy(value))
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise ConfigError(f"{label}: {short(key)}: there is no such place in the study") from None
-    return read_study(changed, label=label, folder=folder)
-
-
-def _set(data: dict[Any, Any], key: str, value: Any) -> None:
-    if key in (WELLS, f"field.{WELLS}"):
-        field = data.get("field")
-        grid = dict(field) if isinstance(field, dict) else {}
-        data["field"] = {k: v for k, v in grid.items() if k not in ("rows", "columns")} | {WELLS: value}
-        return
-    *parents, last = key.split(".")
-    node: Any = data
-    for parent in parents:
-        if isinstance(node, list):
-            node = node[int(parent)]
-            continue
-        if isinstance(node.get(parent), str) and parent == "climate":
-            node[parent] = {"from": node[parent]}
-        node = node.setdefault(parent, {})
-    if isinstance(node, list):
-        node[int(last)] = value
-    else:
-        node[last] = value
+    return read_study(changed(data, values, label=label), label=label, folder=folder)
 
 
 def _values(given: object, label: str) -> dict[str, list[Any]]:
@@ -237,6 +209,8 @@ def _values(given: object, label: str) -> dict[str, list[Any]]:
             raise ConfigError(
                 f"{label}: sweep: {short(key)} cannot be swept; allowed: any key but {', '.join(NOT_SWEPT)}"
             )
+        if other := next((each for each in axes if full_key(each) == full_key(key)), None):
+            raise ConfigError(f"{label}: sweep: {other} and {key} are the same key; allowed: each once")
         try:
             axes[key] = values_of(values)
         except ValueError as error:
@@ -246,34 +220,65 @@ def _values(given: object, label: str) -> dict[str, list[Any]]:
     return axes
 
 
-def values_of(given: object) -> list[Any]:
-    """Return the values that a list, or a range {from, to, step}, stands for; ValueError says what is allowed."""
+def values_of(given: object, *, most: int = MOST_DESIGNS) -> list[Any]:
+    """Return the values that a list or a range stands for.
+
+    Parameters
+    ----------
+    given
+        A list; a text such as ``16..40`` or ``20..60 m``, in steps of 1; or a mapping with from, to and, where it is
+        not 1, step. A range ends with the last step that does not leave it.
+    most
+        Values allowed.
+
+    Raises
+    ------
+    ValueError
+        Saying what is allowed.
+    """
     if isinstance(given, list):
         if not given:
             raise ValueError("allowed: one value at least")
         if any(given.count(value) > 1 for value in given):
             raise ValueError("a value is there twice")
         return list(given)
+    if isinstance(given, str):
+        first, last, unit = ends_of(given)
+        given = {"from": f"{first} {unit}", "to": f"{last} {unit}"}
     if not isinstance(given, Mapping) or set(given) not in ({"from", "to"}, {"from", "to", "step"}):
-        raise ValueError(f"allowed: a list, or a mapping with from, to and step, got {short(given)}")
+        raise ValueError(f"allowed: a list, {_A_RANGE}, or a mapping with from, to and step; got {short(given)}")
     parts = {name: _number(value) for name, value in given.items()}
     units = {unit for _, unit in parts.values()}
+    if "step" not in given:
+        parts["step"] = Decimal(1), ""
     if len(units) > 1:
         raise ValueError(f"from, to and step have not the same unit: {', '.join(sorted(map(short, units)))}")
     (unit,) = units
     first, last = parts["from"][0], parts["to"][0]
-    step = parts["step"][0] if "step" in parts else Decimal(1)
+    step = parts["step"][0]
     if last < first:
-        raise ValueError(f"from {given['from']} to {given['to']}: the wrong way round; allowed: the smaller one first")
+        raise ValueError(f"from {first} to {last}: the wrong way round; allowed: the smaller one first")
     if step <= 0:
-        raise ValueError(f"step {given['step']}: allowed: above 0")
-    count = int((last - first) / step) + 1
-    if count > MOST_DESIGNS:
-        raise ValueError(f"{count:,} values; allowed: at most {MOST_DESIGNS}")
-    values = [first + n * step for n in range(count)]
-    if not unit:
-        return [int(value) if value == int(value) else float(value) for value in values]
-    return [f"{value.normalize():f} {unit}" for value in values]
+        raise ValueError(f"step {step}: allowed: above 0")
+    steps = (last - first) / step
+    if steps >= most:
+        raise ValueError(f"{float(steps + 1):,.4g} values; allowed: at most {most:,}")
+    return [with_unit(first + n * step, unit) for n in range(int(steps) + 1)]
+
+
+def ends_of(text: str) -> tuple[str, str, str]:
+    """Return the ends of a range such as ``16..40`` or ``20..60 m`` and their unit; ValueError when it is none."""
+    found = _RANGE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{short(text)}; allowed: {_A_RANGE}, two numbers and a unit")
+    return found[1], found[2], (found[3] or "").strip()
+
+
+def with_unit(value: Decimal, unit: str) -> int | float | str:
+    """Return a number as a study file says it."""
+    if unit:
+        return f"{value.normalize():f} {unit}"
+    return int(value) if value == int(value) else float(value)
 
 
 def _number(value: object) -> tuple[Decimal, str]:
@@ -300,7 +305,7 @@ def _words(value: Any) -> str:
 
 
 def _axis(key: str, labels: tuple[str, ...], values: list[Any], studies: list[Study]) -> Axis:
-    items = [study.inputs.get(key) for study in studies]
+    items = [study.inputs.get(full_key(key)) for study in studies]
     constants = [item.value for item in items if item is not None and item.kind == "constant" and not item.expression]
     if len(constants) == len(values):
         numbers, units = constants, next(item.cf_unit for item in items if item is not None)
