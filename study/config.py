@@ -565,14 +565,14 @@ def changed(data: Mapping[Any, Any], changes: Mapping[str, Any], *, label: str) 
     ConfigError
         When a key leads into something that has no parts.
     """
-    data = copy.deepcopy(dict(data))
+    whole = copy.deepcopy(dict(data))
     for key, value in sorted(copy.deepcopy(dict(changes)).items(), key=lambda each: full_key(each[0]).count(".")):
         *sections, last = full_key(key).split(".")
-        if [*sections, last] == ["field", "wells"] and isinstance(data.get("field"), dict):
-            data["field"] = {name: each for name, each in data["field"].items() if name not in ("rows", "columns")}
-        if sections[:1] == ["climate"] and isinstance(data.get("climate"), str):
-            data["climate"] = {"from": data["climate"]}
-        node: Any = data
+        if [*sections, last] == ["field", "wells"] and isinstance(whole.get("field"), dict):
+            whole["field"] = {name: each for name, each in whole["field"].items() if name not in ("rows", "columns")}
+        if sections[:1] == ["climate"] and isinstance(whole.get("climate"), str):
+            whole["climate"] = {"from": whole["climate"]}
+        node: Any = whole
         for n, name in enumerate([*sections, last]):
             place: str | int = name
             if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
@@ -586,7 +586,7 @@ def changed(data: Mapping[Any, Any], changes: Mapping[str, Any], *, label: str) 
                 node[place] = value
             else:
                 node = node.setdefault(place, {}) if isinstance(node, dict) else node[place]
-    return data
+    return whole
 
 
 def full_key(key: str) -> str:

@@ -86,7 +86,7 @@ class Range:
             goal = Goal.parse(until)
         except ValueError as error:
             raise ConfigError(f"--until {short(until)}: {error}") from None
-        start, rungs = 0, ()
+        start, rungs = 0, tuple[int, ...]()
         if limits is None:
             values, start, rungs = _about_the_own(data, config, key, step)
         else:
@@ -170,7 +170,7 @@ def _about_the_own(
     if full == "field.wells":
         quantity, own, unit = Quantity("1", ge=1, le=MOST_GRID), Decimal(len(study.field.places)), ""
     else:
-        quantity, own, unit = _constant(study, full, config)
+        quantity, own, unit = _number_of(study, full, config)
     if step is not None:
         try:
             width = Decimal(repr(Quantity(quantity.difference_unit, gt=0).parse(_with(step, unit))))
@@ -191,8 +191,8 @@ def _about_the_own(
     return [with_unit(each, unit) for each in numbers], start, tuple(sorted(nearest - {start}))
 
 
-def _constant(study: Study, key: str, config: Path) -> tuple[Quantity, Decimal, str]:
-    """Limits, value and unit of a number that a study gives."""
+def _number_of(study: Study, key: str, config: Path) -> tuple[Quantity, Decimal, str]:
+    """Limits, value and unit of a number that a study gives; of one that is uncertain its median, in round numbers."""
     item = study.inputs.get(key)
     if item is None:
         nearest = ", ".join(difflib.get_close_matches(key[:60], [*SHORT, *study.inputs], n=3, cutoff=0))
@@ -200,12 +200,15 @@ def _constant(study: Study, key: str, config: Path) -> tuple[Quantity, Decimal, 
             f"--find {short(key)}: {config} gives no such number, the nearest ones are {nearest}; or --range FROM..TO "
             "says what to try"
         )
-    if item.kind != "constant" or item.expression or not item.value > 0:
+    own = Decimal(repr(float(study.medians()[key][0])))
+    if not own > 0:
         raise ConfigError(
-            f"--find {key}: {config} says {short(item.text)}, which cannot be doubled or halved; --range FROM..TO says "
-            "what to try"
+            f"--find {key}: {config} says {short(item.text)}, which doubling makes no larger; "
+            "--range FROM..TO says what to try"
         )
-    return item.quantity, Decimal(repr(item.value)), "" if item.unit == "1" else item.unit
+    if key in study.uncertain:
+        own = round(own / _step(own)) * _step(own)
+    return item.quantity, own, "" if item.unit == "1" else item.unit
 
 
 def _step(own: Decimal) -> Decimal:

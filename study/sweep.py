@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from study.config import Study, changed, full_key, read_study, variable_name, without_sources
+from study.config import SHORT, Study, changed, full_key, read_study, variable_name, without_sources
 from study.distributions import Input
 from study.errors import ConfigError, EnsembleError
 from study.quantity import short
@@ -243,8 +243,8 @@ def values_of(given: object, *, most: int = MOST_DESIGNS) -> list[Any]:
             raise ValueError("a value is there twice")
         return list(given)
     if isinstance(given, str):
-        first, last, unit = ends_of(given)
-        given = {"from": f"{first} {unit}", "to": f"{last} {unit}"}
+        low, high, of = ends_of(given)
+        given = {"from": f"{low} {of}", "to": f"{high} {of}"}
     if not isinstance(given, Mapping) or set(given) not in ({"from", "to"}, {"from", "to", "step"}):
         raise ValueError(f"allowed: a list, {_A_RANGE}, or a mapping with from, to and step; got {short(given)}")
     parts = {name: _number(value) for name, value in given.items()}
@@ -387,6 +387,97 @@ def designs(dataset: "xr.Dataset") -> dict[str, "xr.Dataset"]:
         about["title"] = f"hotland ensemble of the study {one.name!r}, {design.name}"
         found[design.name] = part.assign_attrs(about)
     return found
+
+
+def designs_at(dataset: "xr.Dataset", at: Sequence[str], *, store: object) -> dict[str, "xr.Dataset"]:
+    """Return the ensembles of those designs of a sweep that have some values, by name.
+
+    Parameters
+    ----------
+    dataset
+        From `study.open_ensemble`.
+    at
+        Such as ``wells=28``, or several of them with commas between; all must hold.
+    store
+        What messages call the ensemble.
+
+    Raises
+    ------
+    EnsembleError
+        When it is no sweep, or has no such key or value; it says which there are.
+    """
+    from study.config import study_of
+
+    study = study_of(dataset.attrs)
+    if not isinstance(study, SweptStudy):
+        raise EnsembleError(f"{store}: an ensemble of one design; --at chooses designs of a sweep")
+    keys = {axis.key: n for axis, n in zip(study.sweep, itertools.count())}
+    by_full = {full_key(key): key for key in keys}
+    wanted: dict[int, str] = {}
+    for text in (part for each in at for part in _parts(each, study)):
+        key, _, label = (part.strip() for part in text.partition("="))
+        axis = study.sweep[keys[key]] if (key := by_full.get(full_key(key), key)) in keys else None
+        if axis is None:
+            raise EnsembleError(f"{store}: --at {short(text)}: allowed: {', '.join(f'{key}=...' for key in keys)}")
+        if label not in axis.labels:
+            raise EnsembleError(
+                f"{store}: --at {short(text)}: allowed for {axis.key}: {', '.join(axis.labels[:20])}"
+                f"{', ...' if len(axis.labels) > 20 else ''}"
+            )
+        wanted[keys[key]] = label
+    places = itertools.product(*(axis.labels for axis in study.sweep))
+    return {
+        name: each
+        for (name, each), place in zip(designs(dataset).items(), places, strict=True)
+        if all(place[n] == label for n, label in wanted.items())
+    }
+
+
+def each_design(datasets: Mapping[str, "xr.Dataset"], at: Sequence[str] = ()) -> dict[str, "xr.Dataset"]:
+    """Return ensembles by name, in the place of a sweep those of its designs, as `designs_at` chooses them.
+
+    Designs of one sweep keep their names; of several ensembles that of the ensemble goes before.
+    """
+    from study.config import study_of
+
+    found = {}
+    for name, dataset in datasets.items():
+        if not isinstance(study_of(dataset.attrs), SweptStudy):
+            found[name] = dataset
+            continue
+        for design, each in designs_at(dataset, at, store=name).items():
+            found[design if len(datasets) == 1 else f"{name}: {design}"] = each
+    return found
+
+
+def one_design(dataset: "xr.Dataset", at: Sequence[str], *, store: object) -> "xr.Dataset":
+    """Return the ensemble of the one design that `at` says, as `designs_at` does; of a study of one design its own.
+
+    Raises
+    ------
+    EnsembleError
+        When these are several.
+    """
+    from study.config import study_of
+
+    study = study_of(dataset.attrs)
+    if not at and not isinstance(study, SweptStudy):
+        return dataset
+    found = designs_at(dataset, at, store=store)
+    if len(found) > 1:
+        some = f", but {len(found)} have {', '.join(at)}" if at else ""
+        such = f"--at {next(iter(found))!r}"
+        raise EnsembleError(
+            f"{store}: a sweep of {len(designs(dataset))} designs, and this takes one"
+            f"{some}; allowed: {such}, or another of them"
+        )
+    return next(iter(found.values()))
+
+
+def _parts(text: str, study: SweptStudy) -> list[str]:
+    """Texts of a key and a value each; a value may have commas in it."""
+    keys = {name for axis in study.sweep for name in (axis.key, full_key(axis.key))} | {*SHORT}
+    return re.split(rf",\s*(?=(?:{'|'.join(map(re.escape, sorted(keys)))})\s*=)", text)
 
 
 def refuse_swept(store: object, study: Study) -> None:

@@ -45,8 +45,8 @@ def size(
 ) -> None:
     """Find the smallest value of a key with which the study CONFIG meets a target, and how sure that is.
 
-    Without --range the file's own value is tried first, then doubled until it meets the target, or halved until it no
-    longer does, four times at most.
+    Without --range the file's own value, the median of a distribution, is tried first, then doubled until it meets the
+    target, or halved until it no longer does, four times at most.
 
     Values are tried by bisection, each with no more samples than its verdict needs. What was computed is kept: the same
     command goes on from there. The exit status is 1 where no value meets the target.
@@ -109,8 +109,9 @@ def _print(found: "Found", goal: "Goal", key: str, names: tuple[str, ...]) -> No
     for one in sorted(found.tried, key=lambda each: each.place):
         table.add_row(names[one.place], f"{one.samples:,}", *shown(goal, one.estimate), one.verdict)
     console.print(table)
-    for remark in {
-        *found.remarks,
-        *(f"{names[t.place]}: {t.estimate.remark}" for t in found.tried if t.estimate.remark),
-    }:
-        console.print(remark)
+    remarks: dict[str, list[str]] = {}
+    for one in sorted(found.tried, key=lambda each: each.place):
+        if one.estimate.remark:
+            remarks.setdefault(one.estimate.remark, []).append(names[one.place])
+    for line in (*found.remarks, *(f"{', '.join(of)}: {remark}" for remark, of in remarks.items())):
+        console.print(line)

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH
+from study.cli.screen import WIDTH, at_option
 
 
 class Kelvin(click.ParamType):
@@ -33,6 +33,7 @@ class Kelvin(click.ParamType):
 @click.option("--drift", type=Kelvin(), help="Of the model from day to day, over some ten days: 0.2 K unless given.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the study with the updated inputs: a YAML file.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw inputs and readings, before and after.")
+@at_option
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def update(
     store: str,
@@ -42,6 +43,7 @@ def update(
     drift: float | None,
     output: Path | None,
     picture: Path | None,
+    at: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Learn from operation: weigh the samples of the ensemble STORE by daily readings of its wells."""
@@ -49,6 +51,7 @@ def update(
     from study.ensemble import open_ensemble, reading
     from study.readings import read_readings
     from study.storage import Storage
+    from study.sweep import one_design
     from study.update import ReadingError, to_json, updated_study, write_study
     from study.update import update as learn
 
@@ -57,6 +60,7 @@ def update(
     given = {name: value for name, value in (("sensor", sensor), ("bias", bias), ("drift", drift)) if value is not None}
     dataset = open_ensemble(store)
     with reading(Storage.at(store)):
+        dataset = one_design(dataset, at, store=store)
         readings = read_readings(observed, study_of(dataset.attrs))
         found = learn(dataset, readings, error=ReadingError(**given))
     if as_json:
