@@ -21,6 +21,7 @@ from study.figures import (
     GREY,
     ORANGE,
     accounts,
+    against_swept_key,
     carbon_reduction_exceedance,
     probability_of_frequency,
     reliability_by_winter,
@@ -64,6 +65,15 @@ def draw_accounts(store: str, target: Path) -> None:
     """Every account of one ensemble."""
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
     accounts(study.open_ensemble(store), axes)
+    _save(figure, target)
+
+
+def draw_sweep(store: str, target: Path) -> None:
+    """Carbon reduction and hours short against the first key of a sweep."""
+    dataset = study.open_ensemble(store)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    against_swept_key(dataset, left)
+    against_swept_key(dataset, right, "unmet_hours")
     _save(figure, target)
 
 

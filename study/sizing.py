@@ -134,7 +134,8 @@ def search(
         Samples of the first stage and at most.
     rungs, start
         Where neither end of the range is worth a try: from the place `start` the search goes up these places until a
-        value meets the target, or where that one does, down until one does not; more is taken to be better.
+        value meets the target, or where that one does, down until one does not. Where the first one up is surely worse
+        it goes down from there.
     confidence
         That no verdict is wrong.
     watch
@@ -142,7 +143,7 @@ def search(
     """
     stages = stages_of(first, most)
     up, down = [rung for rung in rungs if rung > start], sorted((rung for rung in rungs if rung < start), reverse=True)
-    count = most_tried(values) if not rungs else max(_most_climbed(start, way) for way in (up, down))
+    count = most_tried(values) if not rungs else max(_most_climbed(start, up), 1 + _most_climbed(start, down))
     look = 1.0 - 2.0 * (1.0 - confidence) / (count * len(stages))
     tried: dict[int, Tried] = {}
 
@@ -158,7 +159,10 @@ def search(
 
     if rungs:
         low = high = start
-        for rung in down if meets(start) else up:
+        way = down if meets(start) else up
+        if way is up and up and not meets(up[0]) and _surely_worse(goal, tried[start].estimate, tried[up[0]].estimate):
+            way = down
+        for rung in way:
             low, high = (rung, low) if rung < start else (high, rung)
             if meets(low) != meets(high):
                 break
@@ -203,6 +207,11 @@ def stages_of(first: int, most: int) -> tuple[int, ...]:
 def _better(goal: Goal, low: float, high: float) -> bool | None:
     """Whether the estimate at the high end is the better one."""
     return None if low == high or math.isnan(low + high) else (high > low) == goal.at_least
+
+
+def _surely_worse(goal: Goal, one: Estimate, other: Estimate) -> bool:
+    """Whether the interval of another value lies wholly on the worse side of one."""
+    return other.high < one.low if goal.at_least else other.low > one.high
 
 
 def _remarks(goal: Goal, tried: Sequence[Tried], better: bool | None) -> tuple[str, ...]:

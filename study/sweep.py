@@ -34,7 +34,7 @@ MOST_DESIGNS = 400
 NOT_SWEPT = ("sweep", "name", "description", "samples", "winters", "seed", "design", "replicates", "stop", "traces")
 """Keys that all designs of a store have in common."""
 _RANGE = re.compile(r"([-+0-9.eE]+?)\s*(?:\.\.|…)\s*([-+0-9.eE]+)\s*([^0-9].*)?", re.DOTALL)
-_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]{1,2})?)\s*(.*)", re.ASCII | re.DOTALL)
+_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]{1,2})?)\s*([^0-9].*)?", re.ASCII | re.DOTALL)
 _A_RANGE = "a range such as 16..40 or 20..60 m"
 _LONGEST = 60  # characters of a value in a design's name
 
@@ -286,7 +286,7 @@ def _number(value: object) -> tuple[Decimal, str]:
     if isinstance(value, bool) or found is None or len(str(value)) > _LONGEST:
         raise ValueError(f"{short(value)}: allowed: a number, with a unit where the key has one")
     try:
-        return Decimal(found[1]), found[2].strip()
+        return Decimal(found[1]), (found[2] or "").strip()
     except InvalidOperation:
         raise ValueError(f"{short(value)}: allowed: a number") from None
 

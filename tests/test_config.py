@@ -150,7 +150,11 @@ def test_every_assumption_about_shenyang_has_a_source() -> None:
         ("well.grout.sections", [{"conductivity": "1 W/m/K"}], "length: is missing; allowed: a quantity in m"),
         ("well.inner_pipe.sections", [{"length": "1 m", "wall": "5 mm"}], "sections.0"),
         ("field.rows", 31, "less than or equal to 30"),
-        ("field.coordinates", [["0 m", "0 m"]], "give either rows, columns and spacing, or wells and spacing, or coordinates"),
+        (
+            "field.coordinates",
+            [["0 m", "0 m"]],
+            "give either rows, columns and spacing, or wells and spacing, or coordinates",
+        ),
         ("field.spacing", ABSENT, "give either rows, columns and spacing, or wells and spacing, or coordinates"),
         ("field", {"coordinates": []}, "at least 1 item"),
         ("field", {"coordinates": [["0 m"]]}, "field.coordinates.0.1: is missing"),

@@ -100,7 +100,7 @@ def against_swept_key(
     axes.set_ylabel(f"{about['long_name']},\n{by_winter} ({units})")
     words = axis.key.rpartition(".")[2].replace("_", " ")
     words = words if axis.units == "1" else f"{words} ({axis.units})"
-    axes.set_xlabel(f"{words}\nmarks: mean, with its 95 % interval; bands: 90 % of the samples")
+    axes.set_xlabel(f"{words}\nmarks: mean, 95 % interval; bands: 90 % of the samples")
     if not axis.numbers or len(axis.labels) <= _MOST_TICKS:
         ticks = list(along_axis.values())
         axes.set_xticks(ticks, axis.labels if not axis.numbers else [f"{each:g}" for each in ticks])
