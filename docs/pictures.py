@@ -1,4 +1,4 @@
-"""Draw the pictures of README and docs: `python docs/pictures.py [STORE] [FOLDER]`."""
+"""Draw the pictures of README and docs: `python docs/pictures.py [STORE] [FOLDER] [SWEEP]`."""
 
 import sys
 from pathlib import Path
@@ -136,12 +136,14 @@ def _save(figure: plt.Figure, target: Path) -> None:
     figure.savefig(target, dpi=110)
 
 
-def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs") -> None:
+def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs", sweep: str = "") -> None:
     draw_study(store, Path(folder) / "shenyang.png")
     draw_reliability(store, Path(folder) / "reliability.png")
     draw_accounts(store, Path(folder) / "accounts.png")
     draw_sensitivity(store, Path(folder) / "sensitivity.png")
     draw_well(Path(folder) / "well.png")
+    if sweep:
+        draw_sweep(sweep, Path(folder) / "sweep.png")
 
 
 if __name__ == "__main__":
