@@ -1,4 +1,4 @@
-"""Draw the pictures of README and docs: `python docs/pictures.py [STORE] [FOLDER]`."""
+"""Draw the pictures of README and docs: `python docs/pictures.py [STORE] [FOLDER] [SWEEP]`."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,7 @@ from study.figures import (
     GREY,
     ORANGE,
     accounts,
+    against_swept_key,
     carbon_reduction_exceedance,
     probability_of_frequency,
     reliability_by_winter,
@@ -64,6 +65,15 @@ def draw_accounts(store: str, target: Path) -> None:
     """Every account of one ensemble."""
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
     accounts(study.open_ensemble(store), axes)
+    _save(figure, target)
+
+
+def draw_sweep(store: str, target: Path) -> None:
+    """Carbon reduction and hours short against the first key of a sweep."""
+    dataset = study.open_ensemble(store)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+    against_swept_key(dataset, left)
+    against_swept_key(dataset, right, "unmet_hours")
     _save(figure, target)
 
 
@@ -126,12 +136,14 @@ def _save(figure: plt.Figure, target: Path) -> None:
     figure.savefig(target, dpi=110)
 
 
-def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs") -> None:
+def main(store: str = "ensembles/shenyang.zarr", folder: str = "docs", sweep: str = "") -> None:
     draw_study(store, Path(folder) / "shenyang.png")
     draw_reliability(store, Path(folder) / "reliability.png")
     draw_accounts(store, Path(folder) / "accounts.png")
     draw_sensitivity(store, Path(folder) / "sensitivity.png")
     draw_well(Path(folder) / "well.png")
+    if sweep:
+        draw_sweep(sweep, Path(folder) / "sweep.png")
 
 
 if __name__ == "__main__":

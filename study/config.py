@@ -108,7 +108,14 @@ class StudyWell(Well[Input]):
     flow_rate: Annotated[Input, Quantity("m^3/h", ge=1, le=200, description="flow rate of each well")]
 
 
-MOST_WELLS = 1000
+SHORT = {
+    "wells": "field.wells",
+    "spacing": "field.spacing",
+    "depth": "well.depth",
+    "peak_capacity": "peak_heating.capacity",
+}
+"""What is changed most often by a short name, where values of a file are changed, swept or searched for."""
+MOST_WELLS, MOST_GRID = 1000, 900
 CLOSEST = 3.0
 """Wells nearer to each other than this, m, are refused."""
 
@@ -118,7 +125,7 @@ Metres = Annotated[float, Quantity("m", ge=-1e7, le=1e7, description="coordinate
 class WellField(Section):
     """Where the wells stand: a rectangular grid, so many wells in the most compact one, or the coordinates of each."""
 
-    wells: Annotated[StrictInt, Field(ge=1, le=900)] | None = None
+    wells: Annotated[StrictInt, Field(ge=1, le=MOST_GRID)] | None = None
     rows: Annotated[StrictInt, Field(ge=1, le=30)] | None = None
     columns: Annotated[StrictInt, Field(ge=1, le=30)] | None = None
     spacing: (
@@ -539,7 +546,7 @@ def load_study(path: str | Path, changes: Mapping[str, Any] | None = None) -> St
         Values that count instead of the file's, by dotted key (``{"field.spacing": "40 m"}``), each as the file would
         say it: a distribution is a mapping.
     """
-    data, folder = _changed(read_yaml(path), changes or {}, label=str(path)), Path(path).parent
+    data, folder = changed(read_yaml(path), changes or {}, label=str(path)), Path(path).parent
     if "sweep" in data:
         from study.sweep import swept_study
 
@@ -547,11 +554,25 @@ def load_study(path: str | Path, changes: Mapping[str, Any] | None = None) -> St
     return read_study(data, label=str(path), folder=folder)
 
 
-def _changed(data: dict[Any, Any], changes: Mapping[str, Any], *, label: str) -> dict[Any, Any]:
-    """Return what a file says with other values at some dotted keys, as if it had said so."""
-    for key, value in copy.deepcopy(dict(changes)).items():
-        *sections, last = key.split(".")
-        node: Any = data
+def changed(data: Mapping[Any, Any], changes: Mapping[str, Any], *, label: str) -> dict[Any, Any]:
+    """Return what a file says with other values at some dotted keys, as if it had said so.
+
+    So many wells take the place of rows and columns, and a climate that goes by its name gets a section, so that parts
+    of it can change. A section changes before its parts.
+
+    Raises
+    ------
+    ConfigError
+        When a key leads into something that has no parts.
+    """
+    whole = copy.deepcopy(dict(data))
+    for key, value in sorted(copy.deepcopy(dict(changes)).items(), key=lambda each: full_key(each[0]).count(".")):
+        *sections, last = full_key(key).split(".")
+        if [*sections, last] == ["field", "wells"] and isinstance(whole.get("field"), dict):
+            whole["field"] = {name: each for name, each in whole["field"].items() if name not in ("rows", "columns")}
+        if sections[:1] == ["climate"] and isinstance(whole.get("climate"), str):
+            whole["climate"] = {"from": whole["climate"]}
+        node: Any = whole
         for n, name in enumerate([*sections, last]):
             place: str | int = name
             if isinstance(node, list) and name.isdecimal() and int(name) < len(node):
@@ -565,7 +586,12 @@ def _changed(data: dict[Any, Any], changes: Mapping[str, Any], *, label: str) ->
                 node[place] = value
             else:
                 node = node.setdefault(place, {}) if isinstance(node, dict) else node[place]
-    return data
+    return whole
+
+
+def full_key(key: str) -> str:
+    """Return the dotted key that one of `SHORT` stands for, or the key itself."""
+    return SHORT.get(key, key)
 
 
 def read_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> Study:

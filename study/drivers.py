@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from study.config import CHANCE, Study, variable_name
+from study.config import CHANCE, Study, study_of, variable_name
 from study.engine import execute
 from study.ensemble import ROOT, open_ensemble, open_rows, read_metadata, reading
 from study.errors import EnsembleError, HotlandError
@@ -36,7 +36,7 @@ from study.pick_freeze import (
 from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
 from study.storage import Storage
-from study.sweep import refuse_swept
+from study.sweep import SweptStudy, one_design
 from study.variables import MONEY, OF_WINTERS, SAMPLE_VARIABLES, variables_of
 from study.verification import stored_study
 
@@ -159,7 +159,12 @@ class Answer:
 
 
 def what_drives(
-    store: str, outputs: Sequence[str] = (), *, winter: int | str = "mean", most_failed: float = 0.01
+    store: str,
+    outputs: Sequence[str] = (),
+    *,
+    winter: int | str = "mean",
+    most_failed: float = 0.01,
+    at: Sequence[str] = (),
 ) -> Answer:
     """Return Sobol' indices, with 95 % intervals, of what an ensemble holds.
 
@@ -173,6 +178,8 @@ def what_drives(
         Number of a winter, "mean" for the mean of all, "each" for one after the other.
     most_failed
         Largest share of failed samples with which indices are given.
+    at
+        Of a sweep, which design, as of `study.sweep.one_design`.
 
     Raises
     ------
@@ -184,8 +191,8 @@ def what_drives(
     storage = Storage.at(store)
     dataset = open_ensemble(store)
     with reading(storage):
-        study = stored_study(storage)
-        refuse_swept(storage, study)
+        dataset = one_design(dataset, at, store=storage)
+        study = study_of(dataset.attrs)
         inputs = dataset[[variable_name(key) for key in study.drawn]].drop_vars("reason", errors="ignore").load()
         failed = int((dataset["status"] != 0).sum())
         failures = describe_failures(dataset)
@@ -238,12 +245,13 @@ def extend(store: str, rows: int) -> None:
     execute(mixed, Storage.at(store_of(Storage.at(store).address)))
 
 
-def refuse_unknown(store: str, outputs: Sequence[str], winter: int | str) -> None:
+def refuse_unknown(store: str, outputs: Sequence[str], winter: int | str, at: Sequence[str] = ()) -> None:
     """Raise UnknownOutputError when an ensemble has no such output or winter, without a look at its rows."""
     storage = Storage.at(store)
     with reading(storage):
         study = stored_study(storage)
-    refuse_swept(storage, study)
+        if at or isinstance(study, SweptStudy):
+            study = study_of(one_design(open_ensemble(store), at, store=storage).attrs)
     _refuse_unknown(study, outputs, winter)
 
 

@@ -115,6 +115,8 @@ def search(
     *,
     first: int,
     most: int,
+    rungs: Sequence[int] = (),
+    start: int = 0,
     confidence: float = 0.95,
     watch: Callable[[Tried], None] = lambda _tried: None,
 ) -> Found:
@@ -130,13 +132,18 @@ def search(
         How many the range has.
     first, most
         Samples of the first stage and at most.
+    rungs, start
+        Where neither end of the range is worth a try: from the place `start` the search goes up these places until a
+        value meets the target, or where that one does, down until one does not. Where the first one up is surely worse
+        it goes down from there.
     confidence
         That no verdict is wrong.
     watch
         Told of each value tried.
     """
     stages = stages_of(first, most)
-    count = min(values, 2) + max(0, math.ceil(math.log2(values - 1)) if values > 2 else 0)
+    up, down = [rung for rung in rungs if rung > start], sorted((rung for rung in rungs if rung < start), reverse=True)
+    count = most_tried(values) if not rungs else max(_most_climbed(start, up), 1 + _most_climbed(start, down))
     look = 1.0 - 2.0 * (1.0 - confidence) / (count * len(stages))
     tried: dict[int, Tried] = {}
 
@@ -150,7 +157,17 @@ def search(
             watch(tried[place])
         return tried[place].verdict == "meets"
 
-    low, high = 0, values - 1
+    if rungs:
+        low = high = start
+        way = down if meets(start) else up
+        if way is up and up and not meets(up[0]) and _surely_worse(goal, tried[start].estimate, tried[up[0]].estimate):
+            way = down
+        for rung in way:
+            low, high = (rung, low) if rung < start else (high, rung)
+            if meets(low) != meets(high):
+                break
+    else:
+        low, high = 0, values - 1
     at_low, at_high = meets(low), meets(high)
     better = _better(goal, tried[low].estimate.value, tried[high].estimate.value)
     if at_low != at_high:
@@ -160,10 +177,23 @@ def search(
             middle = (inside + outside) // 2
             inside, outside = (middle, outside) if meets(middle) else (inside, middle)
         answer: int | None = inside
+    elif rungs:
+        answer = low if at_low else None
     else:
         answer = (low if better is not False else high) if at_low else None
     order = tuple(tried.values())
     return Found(answer, better, order, confidence, look, _remarks(goal, order, better))
+
+
+def most_tried(values: int) -> int:
+    """Return how many values a bisection of so many tries at most, both ends among them."""
+    return min(values, 2) + max(0, math.ceil(math.log2(values - 1)) if values > 2 else 0)
+
+
+def _most_climbed(start: int, rungs: Sequence[int]) -> int:
+    """How many values are tried at most on the way up some rungs, or down, and between the last two."""
+    gaps = [abs(other - one) for one, other in itertools.pairwise([start, *rungs])]
+    return max([1, *(1 + n + math.ceil(math.log2(gap)) for n, gap in enumerate(gaps, start=1))])
 
 
 def stages_of(first: int, most: int) -> tuple[int, ...]:
@@ -177,6 +207,11 @@ def stages_of(first: int, most: int) -> tuple[int, ...]:
 def _better(goal: Goal, low: float, high: float) -> bool | None:
     """Whether the estimate at the high end is the better one."""
     return None if low == high or math.isnan(low + high) else (high > low) == goal.at_least
+
+
+def _surely_worse(goal: Goal, one: Estimate, other: Estimate) -> bool:
+    """Whether the interval of another value lies wholly on the worse side of one."""
+    return other.high < one.low if goal.at_least else other.low > one.high
 
 
 def _remarks(goal: Goal, tried: Sequence[Tried], better: bool | None) -> tuple[str, ...]:
@@ -228,7 +263,8 @@ def plain(found: Found, goal: Goal, names: Sequence[str]) -> dict[str, Any]:
 def answer(found: Found, key: str, names: Sequence[str]) -> str:
     """Return the answer in a sentence."""
     sure = f"with {100 * found.confidence:g} % confidence in all verdicts together"
-    ends = f"{key} {names[0]} to {names[-1]}"
+    places = [each.place for each in found.tried]
+    ends = f"{key} {names[min(places)]} to {names[max(places)]}"
     way = {True: "more is better", False: "less is better", None: "both ends come to the same"}[found.more_is_better]
     if found.place is None:
         left = any(each.verdict == "undecided" for each in found.tried)

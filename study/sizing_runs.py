@@ -1,8 +1,10 @@
 """What `study.sizing` searches, as studies: the designs of a range of one key, each with its store."""
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,20 +12,25 @@ from typing import Any
 import numpy as np
 
 from study import statistics
-from study.config import Study
+from study.config import MOST_GRID, SHORT, Study, full_key, read_study
 from study.ensemble import open_ensemble
 from study.errors import ConfigError, EnsembleError
 from study.intervals import Estimate
-from study.quantity import short
+from study.quantity import Quantity, short
 from study.reading import read_yaml
 from study.simulation import refuse_hopeless
 from study.sizing import FIRST_ROWS, Goal
 from study.stopping import estimate_of, values_of
-from study.sweep import NOT_SWEPT, design_of
+from study.sweep import NOT_SWEPT, design_of, ends_of, with_unit
 from study.sweep import values_of as values_of_range
-from study.variables import SAMPLE_VARIABLES, variables_of
+from study.variables import sample_variables_of, variables_of
 
-_RANGE = re.compile(r"([-+0-9.eE]+)\s*(?:\.\.|…)\s*([-+0-9.eE]+)\s*([^0-9].*)?", re.DOTALL)
+MOST_VALUES = 100_000
+"""Of a range that is bisected."""
+DOUBLINGS = 4
+"""How often a value of the file is doubled, or halved, where no range is given."""
+STEPS = 20
+"""A step is about such a share of the file's value where none is given: 1, 2 or 5 times a power of ten."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Range:
         The study file.
     key, values, names
         What is set, to what, and that in words.
+    start, rungs
+        Places among the values of the file's own and its doubles and halves, where no range was given.
     goal
         The target.
     samples
@@ -49,13 +58,23 @@ class Range:
     key: str
     values: tuple[Any, ...]
     names: tuple[str, ...]
+    start: int
+    rungs: tuple[int, ...]
     goal: Goal
     samples: int | None
     output: str
 
     @classmethod
     def of(
-        cls, config: Path, *, key: str, limits: str, step: str, until: str, samples: int | None, output: str | None
+        cls,
+        config: Path,
+        *,
+        key: str,
+        until: str,
+        limits: str | None = None,
+        step: str | None = None,
+        samples: int | None = None,
+        output: str | None = None,
     ) -> "Range":
         """Read what is asked for; ConfigError when anything of it is wrong."""
         data = read_yaml(config)
@@ -63,31 +82,29 @@ class Range:
             raise ConfigError(f"{config}: sweep: allowed: a study of one design, of which --find changes one key")
         if key.partition(".")[0] in NOT_SWEPT:
             raise ConfigError(f"--find {short(key)}: allowed: any key but {', '.join(NOT_SWEPT)}")
-        found = _RANGE.fullmatch(limits.strip())
-        if found is None:
-            raise ConfigError(f"--range {short(limits)}: allowed: two numbers and a unit, as in 16..40 or 20..60 m")
-        unit = (found[3] or "").strip()
-        own = step if not unit or re.search(r"[A-Za-z%]", step) else f"{step} {unit}"
-        try:
-            values = values_of_range({"from": f"{found[1]} {unit}", "to": f"{found[2]} {unit}", "step": own})
-        except ValueError as error:
-            raise ConfigError(f"--range {limits}: {error}") from None
         try:
             goal = Goal.parse(until)
         except ValueError as error:
             raise ConfigError(f"--until {short(until)}: {error}") from None
+        start, rungs = 0, tuple[int, ...]()
+        if limits is None:
+            values, start, rungs = _about_the_own(data, config, key, step)
+        else:
+            values = _between(limits, step)
         name = str(data.get("name"))
         where = output if output is not None else str(Path("ensembles") / f"{name}.size")
-        asked = cls(data, config, key, tuple(values), tuple(map(str, values)), goal, samples, where.rstrip("/"))
-        if goal.statistic.output not in {*variables_of(asked.first), *SAMPLE_VARIABLES}:
+        names = tuple(map(str, values))
+        asked = cls(data, config, key, tuple(values), names, start, rungs, goal, samples, where.rstrip("/"))
+        if goal.statistic.output not in {*variables_of(asked.first), *sample_variables_of(asked.first)}:
             raise ConfigError(f"--until {short(until)}: {goal.statistic.output} is no output of this study")
-        asked.study(len(values) - 1, asked.most)  # the other end is one, too
+        if not rungs:
+            asked.study(len(values) - 1, asked.most)  # the other end is one, too
         return asked
 
     @cached_property
     def first(self) -> Study:
-        """The study with the first value."""
-        return self._study(0).with_overrides(samples=self.samples)
+        """The study with the first value that is tried."""
+        return self._study(self.start).with_overrides(samples=self.samples)
 
     @property
     def most(self) -> int:
@@ -126,3 +143,81 @@ class Range:
         target = self.goal.statistic
         found = estimate_of(target, values_of(target, good), self.first.design, confidence)
         return statistics.estimate(found)
+
+
+def _between(limits: str, step: str | None) -> list[Any]:
+    """Values of a range such as 16..40 or 20..60 m, and a step in the same unit."""
+    try:
+        first, last, unit = ends_of(limits)
+    except ValueError as error:
+        raise ConfigError(f"--range {short(limits)}: {error}") from None
+    step = step or "1"
+    try:
+        whole = {"from": f"{first} {unit}", "to": f"{last} {unit}", "step": _with(step, unit)}
+        return values_of_range(whole, most=MOST_VALUES)
+    except ValueError as error:
+        raise ConfigError(f"--range {limits} --step {step}: {error}") from None
+
+
+def _about_the_own(
+    data: dict[Any, Any], config: Path, key: str, step: str | None
+) -> tuple[list[Any], int, tuple[int, ...]]:
+    """Values about that of the file, the place of that one, and those of its doubles and halves.
+
+    They lie whole steps from the file's value, no more than `DOUBLINGS` away, and within what the schema allows.
+    """
+    study, full = read_study(data, label=str(config), folder=config.parent), full_key(key)
+    if full == "field.wells":
+        quantity, own, unit = Quantity("1", ge=1, le=MOST_GRID), Decimal(len(study.field.places)), ""
+    else:
+        quantity, own, unit = _number_of(study, full, config)
+    if step is not None:
+        try:
+            width = Decimal(repr(Quantity(quantity.difference_unit, gt=0).parse(_with(step, unit))))
+        except ValueError as error:
+            raise ConfigError(f"--step {short(step)}: {error}") from None
+    else:
+        width = Decimal(1) if full == "field.wells" else _step(own)
+    factor = 2**DOUBLINGS
+    below = int(min(own - own / factor, own - Decimal(max(quantity.ge, quantity.gt, -1e99))) / width)
+    above = int(min(own * factor - own, Decimal(min(quantity.le, 1e99)) - own) / width)
+    numbers = [own + n * width for n in range(-below, above + 1)]
+    numbers = [each for each in numbers if quantity.check(float(each))]
+    if len(numbers) > MOST_VALUES:
+        raise ConfigError(f"--step {step}: {len(numbers):,} values; allowed: at most {MOST_VALUES:,}")
+    start = numbers.index(own)
+    wanted = [own * 2**n for n in range(1, DOUBLINGS + 1)] + [own / 2**n for n in range(1, DOUBLINGS + 1)]
+    nearest = {min(range(len(numbers)), key=lambda n: abs(numbers[n] - each)) for each in wanted}
+    return [with_unit(each, unit) for each in numbers], start, tuple(sorted(nearest - {start}))
+
+
+def _number_of(study: Study, key: str, config: Path) -> tuple[Quantity, Decimal, str]:
+    """Limits, value and unit of a number that a study gives; of one that is uncertain its median, in round numbers."""
+    item = study.inputs.get(key)
+    if item is None:
+        nearest = ", ".join(difflib.get_close_matches(key[:60], [*SHORT, *study.inputs], n=3, cutoff=0))
+        raise ConfigError(
+            f"--find {short(key)}: {config} gives no such number, the nearest ones are {nearest}; or --range FROM..TO "
+            "says what to try"
+        )
+    own = Decimal(repr(float(study.medians()[key][0])))
+    if not own > 0:
+        raise ConfigError(
+            f"--find {key}: {config} says {short(item.text)}, which doubling makes no larger; "
+            "--range FROM..TO says what to try"
+        )
+    if key in study.uncertain:
+        own = round(own / _step(own)) * _step(own)
+    return item.quantity, own, "" if item.unit == "1" else item.unit
+
+
+def _step(own: Decimal) -> Decimal:
+    """1, 2 or 5 times a power of ten, at most a share of 1 / `STEPS` of a value."""
+    most = own / STEPS
+    power = Decimal(10) ** most.adjusted()
+    return max(power * digit for digit in (1, 2, 5) if power * digit <= most)
+
+
+def _with(step: str | None, unit: str) -> str:
+    """A step with the unit of what it goes along, unless it has one."""
+    return f"{step} {unit}" if unit and step and not re.search(r"[A-Za-z%]", step) else str(step)

@@ -6,12 +6,11 @@ name of an input and the index of a sample, weather and outages by the latter: t
 outages, and each one's rows are, to the bit, those of the same design in a study by itself.
 """
 
-import copy
 import functools
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from study.config import Study, read_study, variable_name, without_sources
+from study.config import SHORT, Study, changed, full_key, read_study, variable_name, without_sources
 from study.distributions import Input
 from study.errors import ConfigError, EnsembleError
 from study.quantity import short
@@ -34,9 +33,9 @@ MOST_DESIGNS = 400
 """Designs of a sweep: as many as a table that one reads may have lines, and a block rows of each sample."""
 NOT_SWEPT = ("sweep", "name", "description", "samples", "winters", "seed", "design", "replicates", "stop", "traces")
 """Keys that all designs of a store have in common."""
-WELLS = "wells"
-"""Short for `field.wells`, also where the file gives rows and columns."""
-_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(.*)", re.ASCII | re.DOTALL)
+_RANGE = re.compile(r"([-+0-9.eE]+?)\s*(?:\.\.|…)\s*([-+0-9.eE]+)\s*([^0-9].*)?", re.DOTALL)
+_NUMBER = re.compile(r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]{1,2})?)\s*([^0-9].*)?", re.ASCII | re.DOTALL)
+_A_RANGE = "a range such as 16..40 or 20..60 m"
 _LONGEST = 60  # characters of a value in a design's name
 
 
@@ -197,34 +196,7 @@ def _at(places: list[tuple[int, ...]], axis: int, value: int) -> int:
 
 def design_of(data: Mapping[Any, Any], values: Mapping[str, Any], *, label: str, folder: Path) -> Study:
     """Return the study of a file with other values at some dotted keys; ConfigError when they do not fit."""
-    changed = copy.deepcopy(dict(data))
-    for key, value in values.items():
-        try:
-            _set(changed, key, copy.deepcopy(value))
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise ConfigError(f"{label}: {short(key)}: there is no such place in the study") from None
-    return read_study(changed, label=label, folder=folder)
-
-
-def _set(data: dict[Any, Any], key: str, value: Any) -> None:
-    if key in (WELLS, f"field.{WELLS}"):
-        field = data.get("field")
-        grid = dict(field) if isinstance(field, dict) else {}
-        data["field"] = {k: v for k, v in grid.items() if k not in ("rows", "columns")} | {WELLS: value}
-        return
-    *parents, last = key.split(".")
-    node: Any = data
-    for parent in parents:
-        if isinstance(node, list):
-            node = node[int(parent)]
-            continue
-        if isinstance(node.get(parent), str) and parent == "climate":
-            node[parent] = {"from": node[parent]}
-        node = node.setdefault(parent, {})
-    if isinstance(node, list):
-        node[int(last)] = value
-    else:
-        node[last] = value
+    return read_study(changed(data, values, label=label), label=label, folder=folder)
 
 
 def _values(given: object, label: str) -> dict[str, list[Any]]:
@@ -237,6 +209,8 @@ def _values(given: object, label: str) -> dict[str, list[Any]]:
             raise ConfigError(
                 f"{label}: sweep: {short(key)} cannot be swept; allowed: any key but {', '.join(NOT_SWEPT)}"
             )
+        if other := next((each for each in axes if full_key(each) == full_key(key)), None):
+            raise ConfigError(f"{label}: sweep: {other} and {key} are the same key; allowed: each once")
         try:
             axes[key] = values_of(values)
         except ValueError as error:
@@ -246,34 +220,65 @@ def _values(given: object, label: str) -> dict[str, list[Any]]:
     return axes
 
 
-def values_of(given: object) -> list[Any]:
-    """Return the values that a list, or a range {from, to, step}, stands for; ValueError says what is allowed."""
+def values_of(given: object, *, most: int = MOST_DESIGNS) -> list[Any]:
+    """Return the values that a list or a range stands for.
+
+    Parameters
+    ----------
+    given
+        A list; a text such as ``16..40`` or ``20..60 m``, in steps of 1; or a mapping with from, to and, where it is
+        not 1, step. A range ends with the last step that does not leave it.
+    most
+        Values allowed.
+
+    Raises
+    ------
+    ValueError
+        Saying what is allowed.
+    """
     if isinstance(given, list):
         if not given:
             raise ValueError("allowed: one value at least")
         if any(given.count(value) > 1 for value in given):
             raise ValueError("a value is there twice")
         return list(given)
+    if isinstance(given, str):
+        low, high, of = ends_of(given)
+        given = {"from": f"{low} {of}", "to": f"{high} {of}"}
     if not isinstance(given, Mapping) or set(given) not in ({"from", "to"}, {"from", "to", "step"}):
-        raise ValueError(f"allowed: a list, or a mapping with from, to and step, got {short(given)}")
+        raise ValueError(f"allowed: a list, {_A_RANGE}, or a mapping with from, to and step; got {short(given)}")
     parts = {name: _number(value) for name, value in given.items()}
     units = {unit for _, unit in parts.values()}
+    if "step" not in given:
+        parts["step"] = Decimal(1), ""
     if len(units) > 1:
         raise ValueError(f"from, to and step have not the same unit: {', '.join(sorted(map(short, units)))}")
     (unit,) = units
     first, last = parts["from"][0], parts["to"][0]
-    step = parts["step"][0] if "step" in parts else Decimal(1)
+    step = parts["step"][0]
     if last < first:
-        raise ValueError(f"from {given['from']} to {given['to']}: the wrong way round; allowed: the smaller one first")
+        raise ValueError(f"from {first} to {last}: the wrong way round; allowed: the smaller one first")
     if step <= 0:
-        raise ValueError(f"step {given['step']}: allowed: above 0")
-    count = int((last - first) / step) + 1
-    if count > MOST_DESIGNS:
-        raise ValueError(f"{count:,} values; allowed: at most {MOST_DESIGNS}")
-    values = [first + n * step for n in range(count)]
-    if not unit:
-        return [int(value) if value == int(value) else float(value) for value in values]
-    return [f"{value.normalize():f} {unit}" for value in values]
+        raise ValueError(f"step {step}: allowed: above 0")
+    steps = (last - first) / step
+    if steps >= most:
+        raise ValueError(f"{float(steps + 1):,.4g} values; allowed: at most {most:,}")
+    return [with_unit(first + n * step, unit) for n in range(int(steps) + 1)]
+
+
+def ends_of(text: str) -> tuple[str, str, str]:
+    """Return the ends of a range such as ``16..40`` or ``20..60 m`` and their unit; ValueError when it is none."""
+    found = _RANGE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{short(text)}; allowed: {_A_RANGE}, two numbers and a unit")
+    return found[1], found[2], (found[3] or "").strip()
+
+
+def with_unit(value: Decimal, unit: str) -> int | float | str:
+    """Return a number as a study file says it."""
+    if unit:
+        return f"{value.normalize():f} {unit}"
+    return int(value) if value == int(value) else float(value)
 
 
 def _number(value: object) -> tuple[Decimal, str]:
@@ -281,7 +286,7 @@ def _number(value: object) -> tuple[Decimal, str]:
     if isinstance(value, bool) or found is None or len(str(value)) > _LONGEST:
         raise ValueError(f"{short(value)}: allowed: a number, with a unit where the key has one")
     try:
-        return Decimal(found[1]), found[2].strip()
+        return Decimal(found[1]), (found[2] or "").strip()
     except InvalidOperation:
         raise ValueError(f"{short(value)}: allowed: a number") from None
 
@@ -300,7 +305,7 @@ def _words(value: Any) -> str:
 
 
 def _axis(key: str, labels: tuple[str, ...], values: list[Any], studies: list[Study]) -> Axis:
-    items = [study.inputs.get(key) for study in studies]
+    items = [study.inputs.get(full_key(key)) for study in studies]
     constants = [item.value for item in items if item is not None and item.kind == "constant" and not item.expression]
     if len(constants) == len(values):
         numbers, units = constants, next(item.cf_unit for item in items if item is not None)
@@ -382,6 +387,97 @@ def designs(dataset: "xr.Dataset") -> dict[str, "xr.Dataset"]:
         about["title"] = f"hotland ensemble of the study {one.name!r}, {design.name}"
         found[design.name] = part.assign_attrs(about)
     return found
+
+
+def designs_at(dataset: "xr.Dataset", at: Sequence[str], *, store: object) -> dict[str, "xr.Dataset"]:
+    """Return the ensembles of those designs of a sweep that have some values, by name.
+
+    Parameters
+    ----------
+    dataset
+        From `study.open_ensemble`.
+    at
+        Such as ``wells=28``, or several of them with commas between; all must hold.
+    store
+        What messages call the ensemble.
+
+    Raises
+    ------
+    EnsembleError
+        When it is no sweep, or has no such key or value; it says which there are.
+    """
+    from study.config import study_of
+
+    study = study_of(dataset.attrs)
+    if not isinstance(study, SweptStudy):
+        raise EnsembleError(f"{store}: an ensemble of one design; --at chooses designs of a sweep")
+    keys = {axis.key: n for axis, n in zip(study.sweep, itertools.count())}
+    by_full = {full_key(key): key for key in keys}
+    wanted: dict[int, str] = {}
+    for text in (part for each in at for part in _parts(each, study)):
+        key, _, label = (part.strip() for part in text.partition("="))
+        axis = study.sweep[keys[key]] if (key := by_full.get(full_key(key), key)) in keys else None
+        if axis is None:
+            raise EnsembleError(f"{store}: --at {short(text)}: allowed: {', '.join(f'{key}=...' for key in keys)}")
+        if label not in axis.labels:
+            raise EnsembleError(
+                f"{store}: --at {short(text)}: allowed for {axis.key}: {', '.join(axis.labels[:20])}"
+                f"{', ...' if len(axis.labels) > 20 else ''}"
+            )
+        wanted[keys[key]] = label
+    places = itertools.product(*(axis.labels for axis in study.sweep))
+    return {
+        name: each
+        for (name, each), place in zip(designs(dataset).items(), places, strict=True)
+        if all(place[n] == label for n, label in wanted.items())
+    }
+
+
+def each_design(datasets: Mapping[str, "xr.Dataset"], at: Sequence[str] = ()) -> dict[str, "xr.Dataset"]:
+    """Return ensembles by name, in the place of a sweep those of its designs, as `designs_at` chooses them.
+
+    Designs of one sweep keep their names; of several ensembles that of the ensemble goes before.
+    """
+    from study.config import study_of
+
+    found = {}
+    for name, dataset in datasets.items():
+        if not isinstance(study_of(dataset.attrs), SweptStudy):
+            found[name] = dataset
+            continue
+        for design, each in designs_at(dataset, at, store=name).items():
+            found[design if len(datasets) == 1 else f"{name}: {design}"] = each
+    return found
+
+
+def one_design(dataset: "xr.Dataset", at: Sequence[str], *, store: object) -> "xr.Dataset":
+    """Return the ensemble of the one design that `at` says, as `designs_at` does; of a study of one design its own.
+
+    Raises
+    ------
+    EnsembleError
+        When these are several.
+    """
+    from study.config import study_of
+
+    study = study_of(dataset.attrs)
+    if not at and not isinstance(study, SweptStudy):
+        return dataset
+    found = designs_at(dataset, at, store=store)
+    if len(found) > 1:
+        some = f", but {len(found)} have {', '.join(at)}" if at else ""
+        such = f"--at {next(iter(found))!r}"
+        raise EnsembleError(
+            f"{store}: a sweep of {len(designs(dataset))} designs, and this takes one"
+            f"{some}; allowed: {such}, or another of them"
+        )
+    return next(iter(found.values()))
+
+
+def _parts(text: str, study: SweptStudy) -> list[str]:
+    """Texts of a key and a value each; a value may have commas in it."""
+    keys = {name for axis in study.sweep for name in (axis.key, full_key(axis.key))} | {*SHORT}
+    return re.split(rf",\s*(?=(?:{'|'.join(map(re.escape, sorted(keys)))})\s*=)", text)
 
 
 def refuse_swept(store: object, study: Study) -> None:

@@ -363,7 +363,7 @@ def test_the_command(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["base.zarr"], "base.zarr: allowed: two stores or more"),
+        (["base.zarr"], "allowed: two stores or more, or a sweep"),
         (["base.zarr", "other/base.zarr"], "is named base too; allowed: names of their own"),
         (["base.zarr", "none.zarr"], "none.zarr"),
         (

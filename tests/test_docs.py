@@ -106,7 +106,10 @@ def test_commands_of_the_page_of_decisions(
 ) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
-    assert run_commands((ROOT / "docs" / "decisions.md").read_text(), monkeypatch, capsys) == 5
+    page = (ROOT / "docs" / "decisions.md").read_text()
+    (sweep,) = blocks(page, "yaml")
+    (tmp_path / "swept.yaml").write_text(f"{SMOKE.read_text()}\n{sweep}")
+    assert run_commands(page, monkeypatch, capsys) == 10
     assert (tmp_path / "compare.png").stat().st_size > 10_000
 
 

@@ -332,7 +332,9 @@ def hotland_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 def test_the_command_writes_beside_the_store(
     store: Path, hotland_here: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("study.report.report", lambda store, *, most_failed: f"{Path(store).name} {most_failed}")
+    monkeypatch.setattr(
+        "study.report.report", lambda store, *, most_failed, at: f"{Path(store).name} {most_failed}{at or ''}"
+    )
     status, out, _ = hotland_here(str(store), "--most-failed", "3%")
     beside = store.with_suffix(".html")
     assert (status, beside.read_text()) == (0, f"{store.name} 0.03")

@@ -12,6 +12,7 @@ from scipy.special import betaincinv
 
 from study.intervals import Estimate
 from study.sizing import Goal, answer, plain, search, stages_of
+from study.sizing_runs import Range
 from tests.conftest import SMOKE, hotland
 
 GOAL = Goal.parse("P(unmet_hours<=0) >= 90%")
@@ -96,6 +97,33 @@ def test_any_boundary_is_found(bound: int, rising: bool) -> None:
     assert ("more is better" in words) == rising
 
 
+@pytest.mark.parametrize("own", [1, 5, 12, 40])
+@pytest.mark.parametrize("least", [1, 3, 6, 13, 40, 64, 65])
+@pytest.mark.parametrize("rising", [True, False])
+def test_the_search_goes_out_from_a_value(own: int, least: int, rising: bool) -> None:
+    """Values 1 to 64, the target met from `least` on, or up to it."""
+    looks: list[float] = []
+
+    def evaluate(place: int, _samples: int, confidence: float) -> Estimate:
+        looks.append(confidence)
+        value = place + 1 if rising else 2 * least - place - 1
+        return Estimate(value, value - 0.1, value + 0.1)
+
+    doubled = {own * 2**n for n in range(7)} | {own // 2**n for n in range(7)} | {1, 64}
+    rungs = sorted({value - 1 for value in doubled if 1 <= value <= 64} - {own - 1})
+    goal = Goal.parse(f"mean(unmet_hours) >= {least - 0.5}")
+    found = search(evaluate, goal, 64, first=8, most=8, rungs=rungs, start=own - 1)
+    if rising:
+        assert found.place == (least - 1 if least <= 64 else None)
+    elif own <= least:
+        assert found.place == 0  # the smallest there is
+    else:
+        assert found.place == least - 1
+    assert found.tried[0].place == own - 1
+    assert len(set(looks)) == 1
+    assert len(found.tried) <= round(0.1 / (1 - looks[0]))  # each has its share of the error
+
+
 def test_a_statistic_that_turns_round_is_noticed() -> None:
     values = [0.0, 3.0, 1.0, 9.0, 2.0, 8.0, 4.0, 5.0]
     found = search(
@@ -146,6 +174,10 @@ def test_what_is_no_target_is_said(text: str, said: str) -> None:
         (["--range", "1..4", "--find", "samples"], "--find"),
         (["--range", "1..4", "--find", "well.dept"], "well.dept"),
         (["--range", "few"], "two numbers"),
+        (["--range", "1..4", "--step", "0"], "step 0: allowed: above 0"),
+        (["--find", "well.dept"], "the nearest ones are well.depth"),
+        (["--find", "climate.warming"], "which doubling makes no larger"),
+        (["--step", "0"], "--step '0'"),
         (["--range", "1..4", "--until", "P(nothing<=0) >= 99%"], "nothing"),
         (["--range", "1..4", "--confidence", "120%"], "--confidence"),
     ],
@@ -166,6 +198,22 @@ def test_wrong_options_are_one_message(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("key", "own", "names", "rungs"),
+    [
+        ("wells", "2", ("1", "2", "3"), ["1", "4", "8", "16", "32"]),
+        ("peak_capacity", "0.3 MW", ("0.02 MW", "0.03 MW"), ["0.15 MW", "0.6 MW"]),
+        ("spacing", "30 m", ("3 m", "4 m"), ["15 m", "60 m"]),  # the median
+    ],
+)
+def test_a_range_about_the_own_value(key: str, own: str, names: tuple[str, ...], rungs: list[str]) -> None:
+    found = Range.of(SMOKE, key=key, until="P(unmet_hours<=0) >= 99.9%")
+    assert found.names[found.start] == own
+    assert found.names[: len(names)] == names
+    assert {found.names[rung] for rung in found.rungs} >= set(rungs)
+    assert found.first.samples == 32
+
+
 @pytest.mark.slow
 def test_a_small_study_end_to_end(tmp_path: Path) -> None:
     ask = partial(hotland, "size", SMOKE, "--find", "wells", "--range", "1..5", "--samples", "256", folder=tmp_path)
@@ -176,6 +224,8 @@ def test_a_small_study_end_to_end(tmp_path: Path) -> None:
     assert {each["value"]: each["verdict"] for each in found["tried"]}["1"] == "misses"
     again = ask("--until", "P(unmet_hours<=400) >= 60%", "--json")
     assert json.loads(again.stdout) == found
+    plain_ask = hotland(*("size", SMOKE, "--find", "wells", "--until", "P(unmet_hours<=400) >= 60%"), folder=tmp_path)
+    assert "wells = 2: the smallest of wells 1 to 2" in plain_ask.stdout
     none = ask("--until", "P(unmet_hours<=0) >= 99.9%")
     assert none.returncode == 1
     assert "no value" in none.stdout

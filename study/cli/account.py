@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, screen, share_of
+from study.cli.screen import WIDTH, at_option, screen, share_of
 from study.errors import RunError
 
 
@@ -26,6 +26,7 @@ from study.errors import RunError
 @click.option(
     "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
 )
+@at_option
 @click.option("--take-over", is_flag=True, help="As of run, for --output.")
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 def account(
@@ -37,6 +38,7 @@ def account(
     every: bool,
     as_json: bool,
     most_failed: str,
+    at: tuple[str, ...],
     take_over: bool,
     quiet: bool,
 ) -> None:
@@ -46,6 +48,7 @@ def account(
     from study.reaccounting import reaccount
     from study.storage import Storage
     from study.summary import carbon_lines, print_table, to_json
+    from study.sweep import one_design
 
     most = share_of("--most-failed", most_failed)
     changed = baseline is not None or electricity is not None or accounts is not None
@@ -68,6 +71,7 @@ def account(
                 ).address
         dataset = open_ensemble(store)
         with reading(Storage.at(store)):
+            dataset = one_design(dataset, at, store=store)
             try:
                 lines = carbon_lines(dataset, most_failed=most)
             except ValueError as error:  # nothing to tell

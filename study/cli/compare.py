@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, share_of
+from study.cli.screen import WIDTH, at_option, share_of
 
 if TYPE_CHECKING:
     from study.comparison import Comparison
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
 )
+@at_option
 def compare(
     stores: tuple[str, ...],
     outputs: tuple[str, ...],
@@ -40,10 +41,12 @@ def compare(
     picture: Path | None,
     as_json: bool,
     most_failed: str,
+    at: tuple[str, ...],
 ) -> None:
     """Print how the designs of some ensembles differ, the first STORE being what the others are held against.
 
-    A STORE may have a name before it, wide=ensembles/a.zarr; else it is named after its file.
+    A STORE may have a name before it, wide=ensembles/a.zarr; else it is named after its file. Of a sweep each design is
+    one, and its first is what the others are held against.
     """
     most, same = share_of("--most-failed", most_failed), share_of("--alike", alike)
     if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
@@ -53,9 +56,13 @@ def compare(
     from study.comparison import print_comparison, to_json
     from study.ensemble import open_ensemble
     from study.errors import EnsembleError, HotlandError
+    from study.sweep import each_design
 
-    designs = {name: open_ensemble(store) for name, store in named.items()}
+    found = {name: open_ensemble(store) for name, store in named.items()}
     try:
+        designs = each_design(found, at)
+        if len(designs) < 2:
+            raise click.UsageError(f"{', '.join(named)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
@@ -77,8 +84,6 @@ def compare(
 
 def _named(stores: tuple[str, ...]) -> dict[str, str]:
     """Stores by the names of their designs."""
-    if len(stores) < 2:
-        raise click.UsageError(f"{stores[0]}: allowed: two stores or more")
     named: dict[str, str] = {}
     for given in stores:
         name, equals, store = given.partition("=")

@@ -1,10 +1,11 @@
 """`hotland report`."""
 
+import re
 from pathlib import Path
 
 import click
 
-from study.cli.screen import share_of
+from study.cli.screen import at_option, share_of
 
 
 @click.command()
@@ -17,18 +18,20 @@ from study.cli.screen import share_of
 @click.option(
     "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
 )
-def report(store: str, output: Path | None, most_failed: str) -> None:
+@at_option
+def report(store: str, output: Path | None, most_failed: str, at: tuple[str, ...]) -> None:
     """Write a report of the ensemble STORE: one HTML file with the answer, pictures, accounts and sources."""
     from study import report as reports
     from study.storage import Storage
 
     most, storage = share_of("--most-failed", most_failed), Storage.at(store)
     if output is None:
-        name = Path(f"{storage.address.rpartition('/')[2]}").with_suffix(".html").name
+        stem = storage.address.rpartition("/")[2].removesuffix(".zarr")
+        name = "-".join([stem, *(re.sub(r"[^A-Za-z0-9.]+", "-", each) for each in at)]) + ".html"
         output = storage.path.with_name(name) if storage.path else Path(name)
     elif output.suffix not in (".html", ".htm"):
         raise click.UsageError(f"--output {output}: allowed: a file named .html")
-    page = reports.report(store, most_failed=most)
+    page = reports.report(store, most_failed=most, at=at)
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 WIDTH = 116
 
 
+at_option = click.option(
+    "--at", "at", multiple=True, metavar="KEY=VALUE", help="Of a sweep, which design: 'wells=28'; may be repeated."
+)
+
+
 def plan_line(study: "Study") -> str:
     designs = f" for each of {study.points} designs" if study.points > 1 else ""
     return f"{study.name}: {study.samples // study.points:,} samples of {study.winters} winters{designs}"

@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, running, screen
+from study.cli.screen import WIDTH, at_option, running, screen
 
 
 class Winter(click.ParamType):
@@ -30,6 +30,7 @@ class Winter(click.ParamType):
 @click.option(
     "--most-failed", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share that may fail."
 )
+@at_option
 @click.option("--address", help="As of run, for --extend.")
 @click.option("--take-over", is_flag=True, help="As of run, for --extend.")
 @click.option("--quiet", is_flag=True, help="Tell no progress of --extend.")
@@ -40,6 +41,7 @@ def sensitivity(
     winter: int | str,
     extend: int | None,
     most_failed: float,
+    at: tuple[str, ...],
     address: str | None,
     take_over: bool,
     quiet: bool,
@@ -47,10 +49,10 @@ def sensitivity(
     """Print what drives the spread of the ensemble STORE: Sobol' indices, with confidence intervals."""
     from study.drivers import print_tables, refuse_unknown, to_json, what_drives
 
-    refuse_unknown(store, outputs, winter)
+    refuse_unknown(store, outputs, winter, at)
     if extend is not None:
         _extend(store, extend, address=address, take_over=take_over, quiet=quiet, as_json=as_json)
-    answer = what_drives(store, outputs, winter=winter, most_failed=most_failed)
+    answer = what_drives(store, outputs, winter=winter, most_failed=most_failed, at=at)
     if as_json:
         click.echo(to_json(answer))
     else:

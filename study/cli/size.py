@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--find", "key", required=True, metavar="KEY", help="wells, field.spacing, or any other key of the file.")
-@click.option("--range", "limits", required=True, metavar="FROM..TO", help="16..40, or 1500..3000 m.")
-@click.option("--step", default="1", show_default=True, help="Between two values, in the unit of the range.")
+@click.option(
+    "--find", "key", required=True, metavar="KEY", help="wells, spacing, depth, peak_capacity, or any key of the file."
+)
+@click.option(
+    "--range",
+    "limits",
+    metavar="FROM..TO",
+    help="16..40, or 1500..3000 m.  [default: the file's value, doubled or halved as far as need be]",
+)
+@click.option("--step", help="Between two values.  [default: 1; without --range a round 1/20 of the file's value]")
 @click.option("--until", required=True, metavar="TARGET", help="'P(unmet_hours<=0) >= 99.9%'.")
 @click.option("--confidence", default="95%", show_default=True, help="That no verdict is wrong, all together.")
 @click.option("--samples", type=int, help="Of a value at most, instead of the study's.")
@@ -27,8 +34,8 @@ if TYPE_CHECKING:
 def size(
     config: Path,
     key: str,
-    limits: str,
-    step: str,
+    limits: str | None,
+    step: str | None,
     until: str,
     confidence: str,
     samples: int | None,
@@ -37,6 +44,9 @@ def size(
     as_json: bool,
 ) -> None:
     """Find the smallest value of a key with which the study CONFIG meets a target, and how sure that is.
+
+    Without --range the file's own value, the median of a distribution, is tried first, then doubled until it meets the
+    target, or halved until it no longer does, four times at most.
 
     Values are tried by bisection, each with no more samples than its verdict needs. What was computed is kept: the same
     command goes on from there. The exit status is 1 where no value meets the target.
@@ -55,7 +65,8 @@ def size(
     tried = Range.of(config, key=key, limits=limits, step=step, until=until, samples=samples, output=output)
     with screen() as say:
         say.print(
-            f"{tried.first.name}: {key} {limits}, {len(tried.names)} values, at most {tried.most:,} samples of each"
+            f"{tried.first.name}: {key} {tried.names[0]} to {tried.names[-1]}, {len(tried.names)} values, at most "
+            f"{tried.most:,} samples of each"
         )
 
         def run(place: int, count: int) -> str:
@@ -74,6 +85,8 @@ def size(
                 len(tried.names),
                 first=tried.least,
                 most=tried.most,
+                rungs=tried.rungs,
+                start=tried.start,
                 confidence=sure,
                 watch=told,
             )
@@ -96,8 +109,9 @@ def _print(found: "Found", goal: "Goal", key: str, names: tuple[str, ...]) -> No
     for one in sorted(found.tried, key=lambda each: each.place):
         table.add_row(names[one.place], f"{one.samples:,}", *shown(goal, one.estimate), one.verdict)
     console.print(table)
-    for remark in {
-        *found.remarks,
-        *(f"{names[t.place]}: {t.estimate.remark}" for t in found.tried if t.estimate.remark),
-    }:
-        console.print(remark)
+    remarks: dict[str, list[str]] = {}
+    for one in sorted(found.tried, key=lambda each: each.place):
+        if one.estimate.remark:
+            remarks.setdefault(one.estimate.remark, []).append(names[one.place])
+    for line in (*found.remarks, *(f"{', '.join(of)}: {remark}" for remark, of in remarks.items())):
+        console.print(line)

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH
+from study.cli.screen import WIDTH, at_option
 
 
 class Kelvin(click.ParamType):
@@ -40,6 +40,7 @@ class Kelvin(click.ParamType):
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the study with the updated inputs: a YAML file.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw inputs and readings, before and after.")
+@at_option
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def update(
     store: str,
@@ -51,6 +52,7 @@ def update(
     share: float,
     output: Path | None,
     picture: Path | None,
+    at: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Learn from operation: weigh the samples of the ensemble STORE by daily readings of its wells."""
@@ -58,6 +60,7 @@ def update(
     from study.ensemble import open_ensemble, reading
     from study.readings import read_readings
     from study.storage import Storage
+    from study.sweep import one_design
     from study.updating import ReadingError, to_json, updated_study, write_study
     from study.updating import update as learn
 
@@ -69,6 +72,7 @@ def update(
     given = {name: value for name, value in errors.items() if value is not None}
     dataset = open_ensemble(store)
     with reading(Storage.at(store)):
+        dataset = one_design(dataset, at, store=store)
         readings = read_readings(observed, study_of(dataset.attrs))
         found = learn(dataset, readings, error=ReadingError(**given), share=share)
     if as_json:

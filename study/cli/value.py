@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH
+from study.cli.screen import WIDTH, at_option
 
 
 @click.command()
@@ -17,6 +17,7 @@ from study.cli.screen import WIDTH
 )
 @click.option("--cost", "costs", multiple=True, type=float, help="Of each --measure in turn, in the utility's units.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw what narrows the answer most.")
+@at_option
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def value(
     stores: tuple[str, ...],
@@ -24,12 +25,14 @@ def value(
     measures: tuple[str, ...],
     costs: tuple[float, ...],
     picture: Path | None,
+    at: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Print what a measurement would be worth before building the design of the ensemble STORE, or choosing one."""
     from study.config import study_of
     from study.ensemble import open_ensemble, reading
     from study.storage import Storage
+    from study.sweep import each_design
     from study.value import parse_measurement, samples_of, to_json, values_of
 
     if costs and len(costs) != len(measures):
@@ -44,6 +47,7 @@ def value(
     if len(datasets) < len(stores):
         raise click.UsageError("the same store is there twice; allowed: each once")
     with reading(Storage.at(stores[0])):
+        datasets = each_design(datasets, at)
         samples = samples_of(datasets, utility=utility)
         try:
             asked = [

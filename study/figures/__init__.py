@@ -25,6 +25,7 @@ from study.figures.reliability import (
     unmet_heat_by_winter,
 )
 from study.figures.style import BLUE, GREEN, GREY, ORANGE, dark
+from study.figures.sweep import against_swept_key
 
 __all__ = [
     "BLUE",
@@ -32,6 +33,7 @@ __all__ = [
     "GREY",
     "ORANGE",
     "accounts",
+    "against_swept_key",
     "carbon_reduction_distribution",
     "carbon_reduction_exceedance",
     "climate_fit",

@@ -5,6 +5,7 @@ Everything that comes from a store is escaped by the template; nothing is fetche
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import groupby
@@ -15,7 +16,7 @@ import vl_convert
 import xarray as xr
 from jinja2 import Environment, StrictUndefined
 
-from study.config import Study
+from study.config import Study, study_of
 from study.drivers import Answer, what_drives
 from study.ensemble import Ensemble, open_ensemble, reading
 from study.errors import EnsembleError, RunError
@@ -29,7 +30,7 @@ from study.report.pictures import pictures
 from study.statistics import MOST_FAILED
 from study.storage import Storage
 from study.summary import Line, formatted, summarise
-from study.sweep import refuse_swept
+from study.sweep import SweptStudy, one_design
 from study.verification import stored_study
 
 MOST_DRAWN = 2**13
@@ -49,7 +50,7 @@ class Row:
     remark: str
 
 
-def report(store: str, *, most_failed: float = MOST_FAILED) -> str:
+def report(store: str, *, most_failed: float = MOST_FAILED, at: Sequence[str] = ()) -> str:
     """The report of an ensemble, as the text of its HTML file.
 
     Parameters
@@ -58,6 +59,8 @@ def report(store: str, *, most_failed: float = MOST_FAILED) -> str:
         The ensemble.
     most_failed
         Largest share of samples that may have failed.
+    at
+        Of a sweep, which design, as of `study.sweep.one_design`.
 
     Raises
     ------
@@ -70,8 +73,9 @@ def report(store: str, *, most_failed: float = MOST_FAILED) -> str:
     dataset = open_ensemble(store)
     with reading(storage):
         study = stored_study(storage)
-        asked = Ensemble.open(storage).samples
-    refuse_swept(storage, study)
+        asked = Ensemble.open(storage).samples // study.points
+        dataset = one_design(dataset, at, store=storage)
+        study = study_of(dataset.attrs) if isinstance(study, SweptStudy) else study
     if isinstance(study, MixedStudy):
         raise EnsembleError(f"{storage}: rows that extend another ensemble; the report is that of the ensemble itself")
     with reading(storage):
@@ -81,7 +85,7 @@ def report(store: str, *, most_failed: float = MOST_FAILED) -> str:
             raise RunError(str(error)) from error
         drawn = dataset.isel(sample=slice(MOST_DRAWN)).load()
         limits = limits_of_it(study, dataset, lines, asked=asked)
-    drivers = what_drives(store, most_failed=most_failed) if study.uncertain else None
+    drivers = what_drives(store, most_failed=most_failed, at=at) if study.uncertain else None
     good = drawn.isel(sample=np.flatnonzero(drawn["status"].values == 0))
     few_failed = good.sizes["sample"] >= (1.0 - MOST_FAILED) * drawn.sizes["sample"]
     other = [*ledgers(drawn, most_failed=most_failed), *every_account(drawn, most_failed=most_failed)]
