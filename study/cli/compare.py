@@ -1,5 +1,7 @@
 """`hotland compare`."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,14 +50,15 @@ def compare(
     most, same = share_of("--most-failed", most_failed), share_of("--alike", alike)
     if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
         raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
-    named = _named(stores)
+    if len(stores) < 2:
+        raise click.UsageError(f"{stores[0]}: allowed: two stores or more")
+    given = named(stores)
     from study.comparison import compare as compare_designs
     from study.comparison import print_comparison, to_json
     from study.ensemble import open_ensemble
-    from study.errors import EnsembleError, HotlandError
 
-    designs = {name: open_ensemble(store) for name, store in named.items()}
-    try:
+    designs = {name: open_ensemble(store) for name, store in given.items()}
+    with reading_all(given.values()):
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
@@ -65,33 +68,39 @@ def compare(
             print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
         if picture is not None:
             _draw(comparison, picture)
+
+
+@contextmanager
+def reading_all(stores: Iterable[str]) -> Iterator[None]:
+    """Turn whatever one of some damaged stores brings about into one message."""
+    from study.errors import EnsembleError, HotlandError
+
+    try:
+        yield
     except (HotlandError, ConnectionError, click.ClickException):
         raise
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
         raise EnsembleError(
-            f"{', '.join(named.values())}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` "
-            "tells which"
+            f"{', '.join(stores)}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` tells which"
         ) from error
 
 
-def _named(stores: tuple[str, ...]) -> dict[str, str]:
+def named(stores: tuple[str, ...]) -> dict[str, str]:
     """Stores by the names of their designs."""
-    if len(stores) < 2:
-        raise click.UsageError(f"{stores[0]}: allowed: two stores or more")
-    named: dict[str, str] = {}
+    found: dict[str, str] = {}
     for given in stores:
         name, equals, store = given.partition("=")
         if not equals or "/" in name:
             name, store = given.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), given
         if not name or not store:
             raise click.UsageError(f"{given}: allowed: STORE or NAME=STORE")
-        if name in named:
+        if name in found:
             raise click.UsageError(
-                f"{given}: {named[name]} is named {name} too; allowed: names of their own, such as other={store}"
+                f"{given}: {found[name]} is named {name} too; allowed: names of their own, such as other={store}"
             )
-        named[name] = store
-    return named
+        found[name] = store
+    return found
 
 
 def _draw(comparison: "Comparison", picture: Path) -> None:

@@ -16,6 +16,7 @@ from study.figures.economics import (
     net_present_value_exceedance,
 )
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
+from study.figures.measurement import narrowing
 from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
 from study.figures.reliability import (
     probability_of_frequency,
@@ -45,6 +46,7 @@ __all__ = [
     "difference_of_designs",
     "exceedance_of_designs",
     "field_from_above",
+    "narrowing",
     "net_present_value_exceedance",
     "pareto_front",
     "probability_of_frequency",

@@ -1,15 +1,19 @@
 """A picture of what measurements would narrow."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from study.figures.style import colours
-from study.value import Worths
+
+if TYPE_CHECKING:
+    from study.value import Worths
 
 _MOST = 10
 
 
-def narrowing(found: Worths, axes: Axes, *, most: int = _MOST) -> Axes:
+def narrowing(found: "Worths", axes: Axes, *, most: int = _MOST) -> Axes:
     """Share of the output's variance that measurements, groups and the first inputs take away, with 95 % intervals."""
     ink = colours()
     parts = [
