@@ -54,6 +54,7 @@ PENALTIES = np.logspace(-3, 6, 19)
 """Of the ridge regressions, for terms of unit variance."""
 FEWEST_ROWS = 64
 """Samples below which nothing is fitted."""
+_SLOPES = 100.0  # variance of the prior of the logistic regressions' slopes: it only keeps them finite
 NOISE = "not distinguishable from zero"
 NONE = "none is worth its cost"
 _MEASURE = re.compile(r"\s*([\w.]+)\s*(?:\+/-|\+-|±)\s*(.+?)\s*", re.ASCII | re.DOTALL)
@@ -182,7 +183,7 @@ class Worth:
     probability
         5th, 50th and 95th percentile of P(claim) after it; nan without a claim.
     certainty
-        Share of the variance of whether the claim is reached that it is expected to take away. Where its interval
+        Share of the entropy of whether the claim is reached that it is expected to take away. Where its interval
         reaches zero, what `probability` shows is the regression's own noise.
     gain
         What choosing by it gains in each row, (row,); empty without a utility.
@@ -481,7 +482,9 @@ def _ranked(samples: Samples, measurements: Sequence[Measurement]) -> tuple[Wort
     found = [worth_of(samples, each) for each in measurements]
 
     def rank(worth: Worth) -> tuple[float, float]:
-        value = (worth.value if math.isnan(worth.measurement.cost) else worth.net).value
+        value = worth.net.value
+        if math.isnan(worth.measurement.cost):
+            value = worth.value.value if worth.value.low > 0.0 else 0.0
         return (0.0 if math.isnan(value) else -value, -worth.variance.value)
 
     return tuple(sorted(found, key=rank))
@@ -492,24 +495,25 @@ def worth_of(samples: Samples, measurement: Measurement) -> Worth:
     seen = [measured(samples, measurement, draw) for draw in range(1 if measurement.perfect else DRAWS)]
     basis = regressors(np.concatenate(seen, axis=1)).reshape(len(seen), len(samples.sample), -1)
     folds = samples.folds
-    value, gain = Estimate(math.nan), np.empty(0)
-    if samples.decides:
-        gain = gains(samples.utility, basis, folds, best=samples.best)
-        value = samples.mean(gain)
     centred = samples.output - samples.output.mean()
-    guess = fitted(centred[:, None], basis, folds)[..., 0]
+    over = samples.utility - samples.utility[:, [samples.best]] if samples.decides else np.empty((len(centred), 0))
+    learnt = fitted(np.column_stack([over, centred]), basis, folds)
+    value, gain, guess = Estimate(math.nan), np.empty(0), learnt[..., -1]
+    if samples.decides:
+        gain = gains(over, learnt[..., :-1])
+        value = samples.mean(gain)
     left = ((centred - guess) ** 2).mean(axis=0)
     explained = samples.ratio(centred**2 - left, centred**2) if centred.any() else Estimate(0.0)
     after, certainty = (math.nan,) * 3, Estimate(math.nan)
     if not math.isnan(samples.claim):
         reached = samples.output >= samples.claim
-        chance = chances(reached, guess, folds)
+        chance = chances(reached, guess / max(float(centred.std()), 1e-300), folds)
         low, middle, high = np.quantile(chance, [0.05, 0.5, 0.95]).tolist()
         after = low, middle, high
-        spread = (reached - reached.mean()) ** 2
         certainty = Estimate(0.0, remark="the claim is always reached, or never")
-        if spread.any():
-            certainty = samples.ratio(spread - ((reached - chance) ** 2).mean(axis=0), spread)
+        if 0.0 < reached.mean() < 1.0:
+            before = _score(reached, reached.mean())
+            certainty = samples.ratio(_score(reached, chance).mean(axis=0) - before, -before)
     return Worth(measurement, value, explained, math.sqrt(float(left.mean())), after, certainty, gain)
 
 
@@ -606,19 +610,17 @@ def _ridge(
     return mean_ - centre @ slopes, slopes
 
 
-def gains(utility: Array, basis: Array, folds: NDArray[np.int64], *, best: int) -> Array:
-    """What choosing by a measurement gains in each row over an option without it, mean over the draws, (row,).
+def gains(over: Array, learnt: Array) -> Array:
+    """What choosing by a measurement gains in each row, mean over the draws, (row,).
 
     Parameters
     ----------
-    utility
-        (row, option).
-    best
-        The option that is chosen without.
+    over
+        What each option is worth over the one that is chosen without the measurement, (row, option).
+    learnt
+        Its mean given the measurement, as of `fitted`, (draw, row, option).
     """
-    over = utility - utility[:, [best]]
-    choice = fitted(over, basis, folds).argmax(axis=2)  # (draw, row)
-    return np.asarray(np.take_along_axis(over, choice.T, axis=1).mean(axis=1))
+    return np.asarray(np.take_along_axis(over, learnt.argmax(axis=2).T, axis=1).mean(axis=1))
 
 
 def chances(event: NDArray[np.bool_], guess: Array, folds: NDArray[np.int64]) -> Array:
@@ -631,11 +633,9 @@ def chances(event: NDArray[np.bool_], guess: Array, folds: NDArray[np.int64]) ->
     event
         (row,).
     guess
-        Mean of the output, as of `fitted`, (draw, row).
+        Mean of the output, as of `fitted`, in standard deviations of the output above its mean, (draw, row).
     """
-    size = max(float(guess.std()), 1e-300)
-    scaled = (guess - guess.mean()) / size
-    terms = np.stack([scaled, scaled**2], axis=-1)
+    terms = np.stack([guess, guess**2], axis=-1)
     found = np.empty(guess.shape)
     for fold in np.unique(folds):
         out = folds == fold
@@ -643,24 +643,32 @@ def chances(event: NDArray[np.bool_], guess: Array, folds: NDArray[np.int64]) ->
         if learnt.all() or not learnt.any():
             found[:, out] = learnt[0]
             continue
-        model = LogisticRegression(max_iter=1000).fit(terms[:, ~out].reshape(-1, 2), learnt)
+        model = LogisticRegression(C=_SLOPES, solver="newton-cholesky").fit(terms[:, ~out].reshape(-1, 2), learnt)
         found[:, out] = model.predict_proba(terms[:, out].reshape(-1, 2))[:, 1].reshape(len(guess), -1)
     return found
+
+
+def _score(event: NDArray[np.bool_], chance: Array | float) -> Array:
+    """Logarithm of the probability that was given to what happened."""
+    least = 0.5 / len(event)
+    given = np.clip(chance, least, 1.0 - least)
+    return np.log(np.where(event, given, 1.0 - given))
 
 
 def sentence(worth: Worth, found: Worths) -> str:
     """What a measurement narrows, in words."""
     samples = found.samples
-    explained = f"takes {worth.variance:.1%} off the variance of the {samples.words.split(',')[0]}"
+    off = "off the variance of the carbon reduction"
+    said = f"{worth.measurement.name}: takes {worth.variance:.1%} {off}"
     if not worth.variance.low > 0.0:
-        explained = f"what it takes off the variance of the {samples.words.split(',')[0]} is {NOISE}"
+        said = f"{worth.measurement.name}: what it takes {off} is {NOISE}"
     if math.isnan(samples.claim):
-        return f"{worth.measurement.name}: {explained}"
-    claim = f"P(≥ {samples.claim:,.0f} {samples.output_units.removesuffix(' CO2')})"
+        return said
+    said += f"; P(≥ {samples.claim:,.0f} {samples.output_units}), now {found.probability.value:.2%}, "
     if not worth.certainty.low > 0.0:
-        return f"{worth.measurement.name}: {explained}; {claim}, now {found.probability.value:.2%}, stays as it is, as far as can be told"
+        return f"{said}changes by nothing that can be told from zero"
     low, _, high = worth.probability
-    return f"{worth.measurement.name}: {explained}; {claim}, now {found.probability.value:.2%}, is then between {low:.2%} and {high:.2%} in 90 % of cases"
+    return f"{said}is then between {low:.2%} and {high:.2%} in 90 % of cases"
 
 
 def advice(found: Worths) -> str:
@@ -713,7 +721,7 @@ def to_json(found: Worths) -> str:
             "variance_explained": told(worth.variance),
             "standard_deviation_after": worth.deviation,
             "probability_after": dict(zip(("q05", "q50", "q95"), worth.probability, strict=True)),
-            "event_variance_explained": told(worth.certainty),
+            "event_entropy_explained": told(worth.certainty),
             "sentence": sentence(worth, found),
         }
 

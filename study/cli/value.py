@@ -103,7 +103,7 @@ def _draw(found: "Worths", picture: Path) -> None:
 
 
 def _print(found: "Worths", console: Console) -> None:
-    from study.value import advice, sentence
+    from study.value import NOISE, advice, sentence
 
     samples = found.samples
     units = f" {samples.units}".rstrip()
@@ -132,15 +132,21 @@ def _print(found: "Worths", console: Console) -> None:
             table.add_column("worth less cost", justify="right")
         table.add_column("variance taken away")
         table.add_column(f"deviation after, {samples.output_units}", justify="right")
+        told = [worth for worth in worths if worth.value.low > 0.0 or worth.variance.low > 0.0]
+        left_out = [worth for worth in worths if worth not in told] if worths is found.inputs else []
         for worth in worths:
+            if worth in left_out:
+                continue
             cells = [worth.measurement.name]
             if samples.decides:
-                cells.append(worth.remark or f"{worth.value:,.4g}")
+                cells.append(f"{worth.value:,.4g}" if worth.value.low > 0.0 else NOISE if worth.gain.any() else "0")
             if costs:
                 cells += [f"{worth.measurement.cost:,.10g}", f"{worth.net.value:,.4g}"]
             cells += [_share(worth.variance), f"{worth.deviation:,.4g}"]
             table.add_row(*cells)
         console.print(table)
+        if left_out:
+            console.print(f"of {len(left_out)} more inputs neither worth nor variance can be told from zero (--json)")
     if said := advice(found):
         console.print(said)
     for worth in (*found.measurements, *found.groups):
