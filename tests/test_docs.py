@@ -105,7 +105,7 @@ def test_commands_of_the_page_of_decisions(
 ) -> None:
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     monkeypatch.chdir(tmp_path)
-    assert run_commands((ROOT / "docs" / "decisions.md").read_text(), monkeypatch, capsys) == 5
+    assert run_commands((ROOT / "docs" / "decisions.md").read_text(), monkeypatch, capsys) == 8
     assert (tmp_path / "compare.png").stat().st_size > 10_000
 
 

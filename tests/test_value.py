@@ -209,7 +209,7 @@ def test_costs_decide_what_to_buy_and_whether() -> None:
     answer = json.loads(to_json(found))
     assert answer["buy"] == texts[1]
     assert answer["measurements"][0]["value"]["distinguishable_from_zero"] is True
-    noise = next(each for each in answer["inputs"] if each["name"] == "rock_conductivity")
+    noise = next(each for each in answer["inputs"] if each["name"] == "winter_load")
     assert noise["variance_explained"]["distinguishable_from_zero"] is False
 
 
