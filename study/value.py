@@ -156,8 +156,8 @@ class Samples:
         """Share of the rows in which something is so, with its interval."""
         found = np.zeros(len(self.failed), dtype=bool)
         found[~self.failed] = event
-        labelled, options = xr.DataArray(found, dims="sample"), {"failed": self.failed, "design": self.study.design}
-        return estimate(probability(labelled, self.replicate, most_failed=1.0, **options))
+        labelled, design = xr.DataArray(found, dims="sample"), self.study.design
+        return estimate(probability(labelled, self.replicate, failed=self.failed, most_failed=1.0, design=design))
 
     def _of_all(self, values: Array) -> xr.DataArray:
         """With a nan where a sample failed, which the estimators know for that."""
