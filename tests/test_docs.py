@@ -109,7 +109,7 @@ def test_commands_of_the_page_of_decisions(
     page = (ROOT / "docs" / "decisions.md").read_text()
     (sweep,) = blocks(page, "yaml")
     (tmp_path / "swept.yaml").write_text(f"{SMOKE.read_text()}\n{sweep}")
-    assert run_commands(page, monkeypatch, capsys) == 10
+    assert run_commands(page, monkeypatch, capsys) == 13
     assert (tmp_path / "compare.png").stat().st_size > 10_000
 
 

@@ -1,60 +1,328 @@
-"""What a measurement is worth: regressions against the exact answers of a linear case with normal inputs."""
+"""What a measurement is worth: exact answers of linear cases with normal inputs, in stores, and what is refused."""
 
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from scipy.special import ndtri
-from scipy.stats import norm
+import xarray as xr
+from scipy import stats
+from scipy.special import ndtr, ndtri
+from sklearn.linear_model import Ridge
 
-from study.value import DRAWS, fitted, gains, regressors
+from study import figures
+from study.cli import main
+from study.config import Study, load_study, variable_name
+from study.errors import EnsembleError
+from study.sampling import sample_inputs
+from study.value import (
+    PENALTIES,
+    Measurement,
+    Worth,
+    Worths,
+    _ridge,
+    _sums,
+    advice,
+    parse_measurement,
+    samples_of,
+    sentence,
+    to_json,
+    values_of,
+    worth_of,
+)
+from tests.conftest import SMOKE, made, variant
+from tests.test_economics import MONEY_OF
 
-ROWS, FOLD = 4096, np.arange(4096) % 8
+SMALL = load_study(SMOKE)
+X, Z = "geothermal_gradient", "heat_pump.second_law_efficiency"  # normal in the study
+CLAIM = 106.0
+
+
+def normal_study(seed: int = 1, *, design: str = "sobol", rows: int = 1024, **changes: Any) -> Study:
+    keys = {"seed": seed, "design": design, "samples": rows, "replicates": 16, "winters": 1}
+    return variant(SMALL, keys | {"claim": {"carbon_reduction": f"{CLAIM:g} t"}} | changes)
+
+
+def standard(values: np.ndarray, case: Study, key: str) -> np.ndarray:
+    about = case.drawn[key].parameters
+    return np.asarray((values - about["mean"]) / about["standard_deviation"])
+
+
+def made_up(case: Study, worth: tuple[float, float, float] = (0.0, 0.0, 0.0), *, failed: int = 0) -> xr.Dataset:
+    """An ensemble of 100 + 3 x + 4 z t of carbon reduction, and a net present value a + b x + c z, both exactly."""
+    rows = np.arange(case.samples)
+    inputs = sample_inputs(case, rows)
+    x, z = standard(inputs[X], case, X), standard(inputs[Z], case, Z)
+    carbon = 100.0 + 3.0 * x + 4.0 * z
+    carbon[:failed] = np.nan
+    both = ("sample", "winter")
+    return xr.Dataset(
+        {
+            "carbon_reduction": (both, carbon[:, None], {"long_name": "carbon reduction", "units": "t CO2"}),
+            "net_present_value": ("sample", worth[0] + worth[1] * x + worth[2] * z, {"units": "CNY"}),
+            "levelised_cost_of_heat": ("sample", 50.0 - worth[1] * x - worth[2] * z, {"units": "CNY GJ-1"}),
+            "outdoor_temperature_mean": (both, np.zeros((len(rows), 1)), {"units": "degC"}),
+            **{variable_name(key): ("sample", inputs[key]) for key in case.uncertain},
+            "status": ("sample", (rows < failed).astype(np.int8)),
+            "replicate": ("sample", rows % case.replicates),
+        },
+        coords={"sample": rows, "winter": [1]},
+        attrs={"study": json.dumps(case.resolved())},
+    )
 
 
 def unit_normal_loss(mean: float, deviation: float) -> float:
     """E[max(0, X)] - max(0, E[X]) of a normal X (Raiffa and Schlaifer 1961)."""
     z = abs(mean) / deviation
-    return float(deviation * (norm.pdf(z) - z * norm.sf(z)))
+    return float(deviation * (stats.norm.pdf(z) - z * stats.norm.sf(z)))
+
+
+def of_many(options: list[tuple[float, float]]) -> float:
+    """E[max (a + b m)] - max a of a standard normal m, on a fine grid."""
+    m = ndtri((np.arange(400_000) + 0.5) / 400_000)
+    return float(np.max([a + b * m for a, b in options], axis=0).mean() - max(a for a, _ in options))
+
+
+SEEDS = 12
+CASES = {  # correlation of ranks, standard deviation of the error, in those of x
+    "perfect": (0.0, 0.0),
+    "half": (0.0, 0.5),
+    "double": (0.0, 2.0),
+    "correlated": (0.6, 0.0),
+    "correlated half": (0.6, 0.5),
+}
+
+
+def exact_two(correlation: float, error: float) -> float:
+    """Of an option worth 0.4 + x + 0.8 z against none."""
+    linear = 2.0 * math.sin(math.pi * correlation / 6.0)  # of normal scores: Pearson 1907
+    return unit_normal_loss(0.4, (1.0 + 0.8 * linear) / math.sqrt(1.0 + error**2))
+
+
+def correlated(rank: float) -> dict[str, Any]:
+    return {"correlations": [{"inputs": [X, Z], "rank_correlation": rank}]} if rank else {}
 
 
 @pytest.fixture(scope="module")
-def normal() -> np.ndarray:
-    return ndtri(np.random.default_rng(5).random((3, ROWS)))
+def many() -> dict[str, list[Worth]]:
+    """Worth of measuring x in many studies."""
+    found: dict[str, list[Worth]] = {name: [] for name in CASES}
+    for name, (rank, error) in CASES.items():
+        for seed in range(SEEDS):
+            case = normal_study(seed, **correlated(rank))
+            samples = samples_of({"one": made_up(case, (0.4, 1.0, 0.8))})
+            scale = case.drawn[X].parameters["standard_deviation"]
+            found[name].append(worth_of(samples, Measurement(name, {X: error * scale})))
+    return found
 
 
-@pytest.mark.parametrize(("error", "correlation"), [(0.0, 0.0), (0.5, 0.0), (2.0, 0.0), (0.0, 0.6)])
-def test_value_is_that_of_the_linear_normal_case(normal: np.ndarray, error: float, correlation: float) -> None:
-    x, z = normal[0], correlation * normal[0] + np.sqrt(1 - correlation**2) * normal[1]
-    over = 0.4 + 1.0 * x + 0.8 * z
-    utility = np.stack([over, np.zeros(ROWS)], axis=1)
-    draws = 1 if error == 0.0 else DRAWS
-    seen = x + error * np.random.default_rng(6).standard_normal((draws, ROWS))
-    found = gains(utility, regressors(seen.reshape(1, -1)).reshape(draws, ROWS, -1), FOLD, best=0)
-    slope = (1.0 + 0.8 * correlation) / np.sqrt(1.0 + error**2)
-    exact = unit_normal_loss(0.4, slope)
-    assert abs(found.mean() - exact) < 4 * found.std() / np.sqrt(ROWS)
-    assert found.mean() > 0.5 * exact
+@pytest.mark.parametrize("name", CASES)
+def test_value_is_that_of_the_linear_normal_case(many: dict[str, list[Worth]], name: str) -> None:
+    exact = exact_two(*CASES[name])
+    values = np.array([worth.value.value for worth in many[name]])
+    error = values.std(ddof=1) / math.sqrt(SEEDS)
+    assert 3.0 * error < 0.06 * exact  # so that an answer a tenth too high is seen
+    assert values.mean() < exact + 3.0 * error
+    least = 0.85 if name == "double" else 0.96  # choosing wrongly costs most where little can be learnt
+    assert values.mean() > least * exact - 3.0 * error
 
 
-def test_a_decision_that_never_changes_is_worth_nothing(normal: np.ndarray) -> None:
-    utility = np.stack([50.0 + normal[0], np.zeros(ROWS)], axis=1)
-    assert (gains(utility, regressors(normal[:1])[None], FOLD, best=0) == 0.0).all()
+def test_intervals_hold_the_exact_value(many: dict[str, list[Worth]]) -> None:
+    held = [w.value.low <= exact_two(*CASES[name]) <= w.value.high for name, each in many.items() for w in each]
+    assert stats.binomtest(sum(held), len(held), 0.95, alternative="less").pvalue > 0.001
 
 
-def test_knowing_more_is_worth_more_up_to_knowing_all(normal: np.ndarray) -> None:
-    x, z, e = normal
-    utility = np.stack([x + z, 0.5 * x - z, np.zeros(ROWS)], axis=1)
-    best = int(utility.mean(axis=0).argmax())
-    values = [
-        gains(utility, regressors(np.array(seen))[None], FOLD, best=best).mean()
-        for seen in ([x + 2.0 * e], [x], [x, z])
-    ]
-    everything = (utility.max(axis=1) - utility[:, best]).mean()
-    assert values[0] < values[1] < values[2] <= everything
-    assert values[2] == pytest.approx(everything, rel=0.02)
+def test_variance_and_claim_after_a_measurement_are_those_of_normal_variates(many: dict[str, list[Worth]]) -> None:
+    for name, error in (("perfect", 0.0), ("half", 0.5)):
+        share = 9.0 / 25.0 / (1.0 + error**2)
+        found = np.mean([worth.variance.value for worth in many[name]])
+        assert found == pytest.approx(share, rel=0.03)
+        left = 5.0 * math.sqrt(1.0 - share)
+        assert np.mean([worth.deviation for worth in many[name]]) == pytest.approx(left, rel=0.01)
+        for place, level in ((0, 0.05), (1, 0.5), (2, 0.95)):
+            exact = ndtr((100.0 + 5.0 * math.sqrt(share) * ndtri(level) - CLAIM) / left)
+            assert np.mean([worth.probability[place] for worth in many[name]]) == pytest.approx(exact, abs=0.015)
 
 
-def test_regression_is_the_conditional_mean(normal: np.ndarray) -> None:
-    x, z, _ = normal
-    found = fitted((np.sin(x) + z)[:, None], regressors(x[None])[None], FOLD)[0, :, 0]
-    inner = np.abs(x) < 2
-    assert np.abs(found - np.sin(x))[inner].max() < 0.15
+@pytest.mark.parametrize(
+    "options", [[(0.3, 1.0), (0.0, -1.0), (0.2, 0.2)], [(1.0, 0.5), (0.8, -0.8), (0.9, 1.5), (0.0, 0.1)]]
+)
+def test_best_of_many_designs(options: list[tuple[float, float]]) -> None:
+    found = []
+    for seed in range(4):
+        case = normal_study(seed)
+        designs = {f"d{n}": made_up(case, (a, b, 0.3)) for n, (a, b) in enumerate(options)}
+        samples = samples_of(designs)
+        found.append(worth_of(samples, Measurement("x", {X: 0.0})).value.value)
+        assert samples.mean(samples.utility.max(axis=1) - samples.utility[:, samples.best]).value >= found[-1] - 1e-12
+    assert np.mean(found) == pytest.approx(of_many(options), rel=0.04)
+
+
+def test_ridge_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(3)
+    terms, values = random.standard_normal((300, 5)), random.standard_normal((300, 2))
+    constant, slopes = _ridge(*_sums(values, terms[None]))
+    for n in range(2):
+        models = [Ridge(alpha=each).fit(terms, values[:, n]) for each in PENALTIES]
+        apart = [np.abs(model.coef_ - slopes[:, n]).max() + abs(model.intercept_ - constant[n]) for model in models]
+        assert min(apart) < 1e-10
+
+
+def test_a_decision_that_never_changes_is_worth_nothing() -> None:
+    samples = samples_of({"one": made_up(normal_study(), (50.0, 1.0, 0.0))})
+    found = worth_of(samples, Measurement("x", {X: 0.0}))
+    assert found.value.value == 0.0
+    assert found.remark == "the same option stays the best"
+
+
+def test_everything_known_is_the_mean_of_the_best_of_each_sample() -> None:
+    case = normal_study(rows=256)
+    found = values_of(samples_of({"a": made_up(case, (0.1, 1.0, 0.0)), "b": made_up(case, (0.0, -1.0, 0.5))}))
+    pairs = found.samples.utility.tolist()
+    best = max(sum(a for a, _ in pairs), sum(b for _, b in pairs)) / len(pairs)
+    assert found.perfect.value == pytest.approx(sum(max(pair) for pair in pairs) / len(pairs) - best, rel=1e-12)
+
+
+def test_costs_decide_what_to_buy_and_whether() -> None:
+    case = normal_study()
+    samples = samples_of({"one": made_up(case, (0.4, 1.0, 0.8))})
+    texts = ("geothermal_gradient +-1 K/km", "heat_pump.second_law_efficiency +-0.03")
+
+    def advised(*costs: float) -> tuple[Worths, str]:
+        found = values_of(samples, [parse_measurement(t, case, cost=c) for t, c in zip(texts, costs, strict=True)])
+        return found, advice(found)
+
+    found, said = advised(0.15, 0.01)
+    assert found.best is not None
+    assert found.best.measurement.name == texts[1]
+    assert said.startswith(f"buy {texts[1]}")
+    dear, words = advised(9.0, 9.0)
+    assert dear.best is None
+    assert words == "none is worth its cost"
+    assert "90 % of cases" in sentence(found.best, found)
+    answer = json.loads(to_json(found))
+    assert answer["buy"] == texts[1]
+    assert answer["measurements"][0]["value"]["distinguishable_from_zero"] is True
+    noise = next(each for each in answer["inputs"] if each["name"] == "winter_load")
+    assert noise["variance_explained"]["distinguishable_from_zero"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("gravity +-1", "not uncertain"),
+        ("geothermal_gradient", "allowed: an input and the error"),
+        ("geothermal_gradient +-0 K/km", "above 0"),
+        ("geothermal_gradient +--1 K/km", "above 0"),
+        ("geothermal_gradient +-1 kg", "K/km"),
+        ("geothermal_gradient +-1 K/km, geothermal_gradient +-1 K/km", "twice"),
+    ],
+)
+def test_wrong_measurements_are_refused_in_words(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_measurement(text, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("utility", "said"),
+    [
+        ("claim:1e6", "claim:REWARD/PENALTY"),
+        ("claim:1/-2", "at least 0"),
+        ("beauty", "no such variable"),
+        ("outdoor_temperature_mean", "neither more nor less"),
+        ("levelised_cost_of_heat", "less of it is better"),
+    ],
+)
+def test_wrong_utilities_are_refused_in_words(utility: str, said: str) -> None:
+    with pytest.raises(EnsembleError, match=said):
+        samples_of({"one": made_up(normal_study(rows=128))}, utility=utility)
+
+
+def test_designs_of_other_seeds_are_refused() -> None:
+    with pytest.raises(EnsembleError, match="not paired: seed: 1 in a, 2 in b"):
+        samples_of({"a": made_up(normal_study(1, rows=128)), "b": made_up(normal_study(2, rows=128))})
+
+
+def test_failed_samples_are_left_out_and_told_of_and_too_many_refused() -> None:
+    dataset = made_up(normal_study(), failed=5)
+    found = values_of(samples_of({"one": dataset}))
+    assert len(found.samples.sample) == 1019
+    assert found.samples.remarks == ("5 of 1,024 samples failed and are left out",)
+    assert json.loads(to_json(found))["failed"] == 5
+    with pytest.raises(EnsembleError, match="--most-failed"):
+        samples_of({"one": dataset}, most_failed=0.001)
+    with pytest.raises(EnsembleError, match="too few to learn from"):
+        samples_of({"one": made_up(normal_study(rows=16))})
+    with pytest.raises(EnsembleError, match="too few to learn from"):
+        samples_of({"one": made_up(normal_study(rows=128), failed=128)}, most_failed=1.0)
+
+
+def test_less_of_a_cost_is_better_and_a_claim_is_paid_for() -> None:
+    case = normal_study(rows=128)
+    designs = {"a": made_up(case, (0.0, 1.0, 0.0)), "b": made_up(case, (0.0, -1.0, 0.0))}
+    np.testing.assert_array_equal(
+        samples_of(designs, utility="levelised_cost_of_heat").utility,
+        -np.column_stack([each["levelised_cost_of_heat"].values for each in designs.values()]),
+    )
+    reached = designs["a"]["carbon_reduction"].values[:, 0] >= CLAIM
+    found = samples_of({"a": designs["a"]}, utility="claim:3/2").utility[:, 0]
+    np.testing.assert_array_equal(found, np.where(reached, 3.0, -2.0))
+
+
+def test_a_sweep_with_money_from_store_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ruamel.yaml import YAML
+
+    yaml, path = YAML(typ="safe"), tmp_path / "swept.yaml"
+    price = {"distribution": "uniform", "minimum": "20 CNY/GJ", "maximum": "300 CNY/GJ"}
+    money = {**MONEY_OF, "heat_price": price}
+    sweep = {"wells": [1, 3]}
+    yaml.dump(
+        {**yaml.load(SMOKE.read_text()), "name": "swept", "samples": 64, "economics": money, "sweep": sweep}, path
+    )
+    store = made(load_study(path), tmp_path)
+
+    def told(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hotland", "value", str(store), *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    measure = ("--measure", "economics.heat_price +-5 CNY/GJ")
+    status, out, err = told(*measure, "--cost", "0", "--picture", str(tmp_path / "n.png"), "--json")
+    assert status == 0, err
+    answer = json.loads(out)
+    assert [each["name"] for each in answer["options"]] == ["wells=1", "wells=3"]
+    assert answer["units"] == "CNY"
+    assert (tmp_path / "n.png").stat().st_size > 10_000
+    status, out, err = told(*measure)
+    assert status == 0, err
+    assert "best now: wells=" in out
+    for arguments, said in (
+        ((*measure, "--cost", "1", "--cost", "2"), "--cost: 2 given"),
+        ((*measure, "--cost", "-1"), "at least 0"),
+        (("--measure", "gravity +-1"), "not uncertain"),
+        (("--utility", "claim:1/1"), "has no claim"),
+    ):
+        status, out, err = told(*arguments)
+        assert status == 2
+        assert said in err
+        assert not out
+
+
+def test_picture_shows_each_with_its_interval() -> None:
+    case = normal_study(rows=256)
+    found = values_of(samples_of({"one": made_up(case)}), [parse_measurement("geothermal_gradient +-1 K/km", case)])
+    with figures.dark():
+        axes = figures.narrowing(found, plt.figure().subplots())
+    assert axes.get_yticklabels()[0].get_text() == "geothermal_gradient +-1 K/km"
+    assert axes.lines[0].get_xdata()[0] == pytest.approx(100 * found.measurements[0].variance.value)
+    plt.close("all")

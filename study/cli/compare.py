@@ -1,5 +1,7 @@
 """`hotland compare`."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,18 +53,16 @@ def compare(
     most, same = share_of("--most-failed", most_failed), share_of("--alike", alike)
     if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
         raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
-    named = _named(stores)
+    given = named(stores)
     from study.comparison import compare as compare_designs
     from study.comparison import print_comparison, to_json
     from study.ensemble import open_ensemble
-    from study.errors import EnsembleError, HotlandError
     from study.sweep import each_design
 
-    found = {name: open_ensemble(store) for name, store in named.items()}
-    try:
-        designs = each_design(found, at)
+    with reading_all(given.values()):
+        designs = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
         if len(designs) < 2:
-            raise click.UsageError(f"{', '.join(named)}: one design; allowed: two stores or more, or a sweep")
+            raise click.UsageError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
@@ -72,31 +72,39 @@ def compare(
             print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
         if picture is not None:
             _draw(comparison, picture)
+
+
+@contextmanager
+def reading_all(stores: Iterable[str]) -> Iterator[None]:
+    """Turn whatever one of some damaged stores brings about into one message."""
+    from study.errors import EnsembleError, HotlandError
+
+    try:
+        yield
     except (HotlandError, ConnectionError, click.ClickException):
         raise
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
         raise EnsembleError(
-            f"{', '.join(named.values())}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` "
-            "tells which"
+            f"{', '.join(stores)}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` tells which"
         ) from error
 
 
-def _named(stores: tuple[str, ...]) -> dict[str, str]:
+def named(stores: tuple[str, ...]) -> dict[str, str]:
     """Stores by the names of their designs."""
-    named: dict[str, str] = {}
+    found: dict[str, str] = {}
     for given in stores:
         name, equals, store = given.partition("=")
         if not equals or "/" in name:
             name, store = given.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), given
         if not name or not store:
             raise click.UsageError(f"{given}: allowed: STORE or NAME=STORE")
-        if name in named:
+        if name in found:
             raise click.UsageError(
-                f"{given}: {named[name]} is named {name} too; allowed: names of their own, such as other={store}"
+                f"{given}: {found[name]} is named {name} too; allowed: names of their own, such as other={store}"
             )
-        named[name] = store
-    return named
+        found[name] = store
+    return found
 
 
 def _draw(comparison: "Comparison", picture: Path) -> None:

@@ -1,24 +1,41 @@
 """`hotland value`."""
 
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH, at_option
+from study.cli.compare import named, reading_all
+from study.cli.screen import WIDTH, at_option, share_of
+
+if TYPE_CHECKING:
+    from study.config import Study
+    from study.intervals import Estimate
+    from study.value import Measurement, Worths
 
 
 @click.command()
 @click.argument("stores", nargs=-1, required=True, metavar="STORE [STORE ...]")
 @click.option("--utility", metavar="VARIABLE", help="What to decide by: a variable, or claim:REWARD/PENALTY.")
 @click.option(
-    "--measure", "measures", multiple=True, help="Such as 'rock.conductivity +-0.1 W/m/K', a standard deviation."
+    "--measure",
+    "measures",
+    multiple=True,
+    metavar="TEXT",
+    help="Such as 'rock.conductivity +-0.1 W/m/K', a standard deviation; may be repeated.",
 )
-@click.option("--cost", "costs", multiple=True, type=float, help="Of each --measure in turn, in the utility's units.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Draw what narrows the answer most.")
+@click.option(
+    "--cost", "costs", multiple=True, type=float, help="Of each --measure in turn, a number in the utility's units."
+)
+@click.option("--picture", type=click.Path(path_type=Path), help="A picture to write, .png, .svg or .pdf.")
 @at_option
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
+@click.option(
+    "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
+)
 def value(
     stores: tuple[str, ...],
     utility: str | None,
@@ -27,68 +44,82 @@ def value(
     picture: Path | None,
     at: tuple[str, ...],
     as_json: bool,
+    most_failed: str,
 ) -> None:
-    """Print what a measurement would be worth before building the design of the ensemble STORE, or choosing one."""
-    from study.config import study_of
-    from study.ensemble import open_ensemble, reading
-    from study.storage import Storage
-    from study.sweep import each_design
-    from study.value import parse_measurement, samples_of, to_json, values_of
+    """Print what a measurement would be worth before building the design of the ensemble STORE, or choosing one.
 
+    Several stores are designs to choose from, as those of a sweep are. A STORE may have a name before it,
+    wide=ensembles/a.zarr; else it is named after its file.
+    """
+    most = share_of("--most-failed", most_failed)
+    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
+        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
     if costs and len(costs) != len(measures):
         raise click.UsageError(
             f"--cost: {len(costs)} given; allowed: none, or one for each of {len(measures)} --measure"
         )
-    datasets = {}
-    for store in stores:
-        dataset = open_ensemble(store)
-        name = study_of(dataset.attrs).name
-        datasets[store if name in datasets else name] = dataset
-    if len(datasets) < len(stores):
-        raise click.UsageError("the same store is there twice; allowed: each once")
-    with reading(Storage.at(stores[0])):
-        datasets = each_design(datasets, at)
-        samples = samples_of(datasets, utility=utility)
-        try:
-            asked = [
-                parse_measurement(text, samples.study, cost=cost)
-                for text, cost in zip(measures, costs or [float("nan")] * len(measures), strict=True)
-            ]
-        except ValueError as error:
-            raise click.UsageError(f"--measure: {error}") from error
-    found = values_of(samples, asked)
+    if wrong := [cost for cost in costs if not (math.isfinite(cost) and cost >= 0.0)]:
+        raise click.UsageError(f"--cost {wrong[0]:g}: allowed: at least 0")
+    given = named(stores)
+    from study.ensemble import open_ensemble
+    from study.sweep import each_design
+    from study.value import samples_of, to_json, values_of
+
+    with reading_all(given.values()):
+        datasets = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
+        samples = samples_of(datasets, utility=utility, most_failed=most)
+    if costs and not samples.decides:
+        raise click.UsageError("--cost: nothing to hold it against; allowed: with --utility, or a net_present_value")
+    found = values_of(samples, _measurements(measures, costs, samples.study))
     if as_json:
         click.echo(to_json(found))
     else:
         _print(found, Console(width=WIDTH, highlight=False, markup=False))
     if picture is not None:
-        from matplotlib.figure import Figure
-
-        from study.figures.measurement import narrowing
-
-        figure = Figure(figsize=(9, 6), layout="constrained")
-        narrowing(found, figure.subplots())
-        figure.savefig(picture, dpi=150)
+        _draw(found, picture)
 
 
-def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
-    from math import isfinite, isnan
+def _measurements(texts: tuple[str, ...], costs: tuple[float, ...], study: "Study") -> list["Measurement"]:
+    from study.value import parse_measurement
 
-    from study.updating import text_of
+    try:
+        return [
+            parse_measurement(text, study, cost=cost)
+            for text, cost in zip(texts, costs or [math.nan] * len(texts), strict=True)
+        ]
+    except ValueError as error:
+        raise click.UsageError(f"--measure: {error}") from error
+
+
+def _draw(found: "Worths", picture: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from study.figures import narrowing
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    narrowing(found, figure.subplots())
+    try:
+        figure.savefig(picture, dpi=120)
+    except OSError as error:
+        raise click.UsageError(f"{picture}: cannot be written: {error.strerror or error}") from error
+    click.echo(f"wrote {picture}", err=True)
+
+
+def _print(found: "Worths", console: Console) -> None:
+    from study.value import NOISE, advice, sentence
 
     samples = found.samples
+    units = f" {samples.units}".rstrip()
     for option, mean in zip(samples.options, found.utilities, strict=False):
-        console.print(f"{option}: mean utility {text_of(mean, samples.units)}")
+        console.print(f"{option}: mean utility {mean:,.4g}{units}")
     if samples.decides:
         console.print(f"best now: {samples.options[samples.best]}")
-        console.print(f"knowing everything, chance included: worth {text_of(found.perfect, samples.units)}")
+        console.print(f"knowing everything, chance included, is worth {found.perfect:,.4g}{units}")
     else:
         console.print("no utility to decide by (--utility): what a measurement narrows, but not what it is worth")
     console.print(f"{samples.words}: standard deviation {samples.output.std():,.4g} {samples.output_units}")
-    if claimed := not isnan(samples.claim):
-        console.print(
-            f"probability of {samples.claim:,.0f} {samples.output_units} or more: {text_of(found.probability, '1')}"
-        )
+    if not math.isnan(samples.claim):
+        console.print(f"probability of {samples.claim:,.0f} {samples.output_units} or more: {found.probability:.2%}")
     for title, worths in (
         ("measurement", found.measurements),
         ("group, known perfectly", found.groups),
@@ -96,31 +127,38 @@ def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
     ):
         if not worths:
             continue
-        costs = any(isfinite(worth.measurement.cost) for worth in worths)
-        table = Table(title, "variance taken away (95 % interval)", "deviation after")
-        if claimed:
-            table.add_column("probability after, 90 % of cases")
+        table = Table(title)
         if samples.decides:
-            table.add_column(f"worth ({samples.units})" if samples.units else "worth")
-        if costs:
-            table.add_column("less cost")
+            table.add_column(f"worth,{units} (95 % interval)" if units else "worth (95 % interval)")
+        if costs := any(math.isfinite(worth.measurement.cost) for worth in worths):
+            table.add_column("cost", justify="right")
+            table.add_column("worth less cost", justify="right")
+        table.add_column("variance taken away")
+        table.add_column(f"deviation after, {samples.output_units}", justify="right")
+        told = [worth for worth in worths if worth.value.low > 0.0 or worth.variance.low > 0.0]
+        left_out = [worth for worth in worths if worth not in told] if worths is found.inputs else []
         for worth in worths:
-            cells = [worth.measurement.name, _share(worth.variance), f"{worth.deviation:,.4g}"]
-            if claimed:
-                low, _, high = worth.probability
-                told = worth.certainty.low > 0.0
-                cells.append(f"{100 * low:.2g} to {100 * high:.2g} %" if told else "as before")
+            if worth in left_out:
+                continue
+            cells = [worth.measurement.name]
             if samples.decides:
-                cells.append(worth.remark or text_of(worth.value, ""))
+                cells.append(f"{worth.value:,.4g}" if worth.value.low > 0.0 else NOISE if worth.gain.any() else "0")
             if costs:
-                cells.append(f"{worth.net:,.4g}")
+                cells += [f"{worth.measurement.cost:,.10g}", f"{worth.net.value:,.4g}"]
+            cells += [_share(worth.variance), f"{worth.deviation:,.4g}"]
             table.add_row(*cells)
         console.print(table)
+        if left_out:
+            console.print(f"of {len(left_out)} more inputs neither worth nor variance can be told from zero (--json)")
+    if said := advice(found):
+        console.print(said)
+    for worth in (*found.measurements, *found.groups):
+        console.print(sentence(worth, found))
     for remark in samples.remarks:
         console.print(remark)
 
 
-def _share(share) -> str:  # type: ignore[no-untyped-def]
-    from study.updating import text_of
+def _share(share: "Estimate") -> str:
+    from study.value import NOISE
 
-    return text_of(share, "1") if share.low > 0.0 or share.value > 0.02 else "not distinguishable from zero"
+    return f"{share:.1%}" if share.low > 0.0 else NOISE

@@ -16,6 +16,7 @@ from study.figures.economics import (
     net_present_value_exceedance,
 )
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
+from study.figures.measurement import narrowing
 from study.figures.operation import learned
 from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
 from study.figures.reliability import (
@@ -49,6 +50,7 @@ __all__ = [
     "exceedance_of_designs",
     "field_from_above",
     "learned",
+    "narrowing",
     "net_present_value_exceedance",
     "pareto_front",
     "probability_of_frequency",

@@ -1,27 +1,31 @@
 """A picture of what measurements would narrow."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from study.figures.style import colours
-from study.value import Worths
+
+if TYPE_CHECKING:
+    from study.value import Worths
 
 _MOST = 10
 
 
-def narrowing(found: Worths, axes: Axes, *, most: int = _MOST) -> Axes:
-    """Share of the output's variance that measurements, groups and the first inputs take away, with 95 % intervals."""
+def narrowing(found: "Worths", axes: Axes, *, most: int = _MOST) -> Axes:
+    """Share of the output's variance that the first measurements, groups and inputs take away, with 95 % intervals."""
     ink = colours()
     parts = [
         (found.measurements, ink.orange, "s", "measurement, with its error"),
         (found.groups, ink.green, "D", "group, known perfectly"),
-        (found.inputs[:most], ink.blue, "o", "input, known perfectly"),
+        (found.inputs, ink.blue, "o", "input, known perfectly"),
     ]
     names: list[str] = []
     for worths, colour, mark, label in parts:
         if not worths:
             continue
-        ordered = sorted(worths, key=lambda worth: -worth.variance.value)
+        ordered = sorted(worths, key=lambda worth: -worth.variance.value)[:most]
         places = len(names) + np.arange(len(ordered))
         names += [worth.measurement.name for worth in ordered]
         value, low, high = (
