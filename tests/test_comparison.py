@@ -375,7 +375,10 @@ def test_the_command(
             "--output 'field_spacing': wide has no such variable",
         ),
         (["base.zarr", "wide.zarr", "--utility", "heat_demand"], "neither more nor less of it is known to be better"),
-        (["base.zarr", "wide.zarr", "--objective", "electricity"], "--objective: allowed: two or more, got 1"),
+        (
+            ["base.zarr", "wide.zarr", "--objective", "electricity"],
+            "--objective: allowed: two or more, each another, got 1",
+        ),
         (["base.zarr", "wide.zarr", "--picture", "x.gif"], "--picture x.gif: allowed: a file named .png, .svg or .pdf"),
         (["base.zarr", "wide.zarr", "--picture", "no/x.png"], "no/x.png: cannot be written"),
         (["base.zarr", "wide.zarr", "--alike", "-1"], "'-1': allowed: 0 to 1, or 0% to 100%"),
