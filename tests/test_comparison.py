@@ -421,6 +421,10 @@ def test_costs_join_the_answer_where_all_designs_have_them() -> None:
     assert [each.mean.value for each in found.regrets] == [45.0, 0.0]
     assert list(found.front.objectives) == ["capital_cost", "carbon_reduction", "heating_reliability"]
     assert all(each.on_front for each in found.front.designs)  # dearer, and more
+    axes = figures.pareto_front(found, Figure().add_subplot())
+    for text, each in zip(axes.get_legend().get_texts(), found.front.designs, strict=True):
+        amount = each.values["carbon_reduction"].value
+        assert text.get_text().endswith(f"\ncarbon reduction {amount:,.4g} t CO₂")
     assert {"net_present_value", "capital_cost"} <= {each.variable for each in found.outputs}
 
 

@@ -122,7 +122,8 @@ def pareto_front(comparison: Comparison, axes: Axes) -> Axes:
 
     Full marks are on the front. Bars are 95 % intervals: of designs that are paired, of their differences from the
     first, which is what their places beside each other hang on. Objectives between have no axis: the legend has their
-    means. Percentages say how often resampled replicates have a design on the front, and in how many samples it is on it.
+    means. Percentages say how often resampled replicates have a design on the front, and in how many samples it is on
+    it.
     """
     objectives, pairing = list(comparison.front.objectives), comparison.pairing
     names = [objectives[0], objectives[-1]]
