@@ -165,7 +165,7 @@ def test_every_assumption_about_shenyang_has_a_source() -> None:
         ("season.start", "02-29", "month-day, such as '11-01'"),
         ("season.start", "1-11", "month-day, such as '11-01'"),
         ("season.end", 331, "valid string"),
-        ("climate.monthly_temperature", ["1 degC"] * 11, "at least 12 items"),
+        ("climate.monthly_temperature", ["1 degC"] * 11, "allowed: a list of 12 or more, got 11"),
         ("climate.monthly_temperature.3", "4 m", "allowed: a quantity in degC"),
         ("climate.persistence", 1, "at most 0.95"),
         ("heat_pump.second_law_efficiency", "150 %", "at most 1"),
