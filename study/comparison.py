@@ -196,8 +196,8 @@ def compare(
             if endless := _endless(name, pairing):
                 raise UnknownVariableError(f"{option} {short(name)}: not finite in {endless}, so it has no mean")
     utility = utility or ("net_present_value" if "net_present_value" in there else "carbon_reduction")
-    if len(objectives) == 1:
-        raise UnknownVariableError("--objective: allowed: two or more, got 1")
+    if objectives and len(set(objectives)) < 2:
+        raise UnknownVariableError("--objective: allowed: two or more, each another, got 1")
     if not objectives:
         costs = [name for name in COSTS if name in there and not _endless(name, pairing)]
         objectives = [*costs[:1], *OBJECTIVES]

@@ -79,7 +79,10 @@ class Period(Section):
     @model_validator(mode="after")
     def _one_price_and_whole_hours(self) -> Self:
         if any(not 0 <= start < end <= 24 for start, end in self.hours):
-            raise ValueError("hours: allowed: pairs of whole hours from 0 to 24, the start before the end")
+            raise ValueError(
+                "hours: allowed: pairs of whole hours from 0 to 24, the start before the end; [[22, 24], [0, 5]] for a "
+                "period over midnight"
+            )
         if (self.price is None) == (self.factor is None):
             raise ValueError("give either price or factor")
         return self
@@ -112,10 +115,10 @@ class ElectricityPrice(Section):
 
     @model_validator(mode="after")
     def _peak_is_no_valley(self) -> Self:
-        valley = self.valley.of_day if self.valley else frozenset()
-        for name in ("sharp_peak", "peak"):
-            period = getattr(self, name)
-            if period is not None and (both := sorted(period.of_day & valley)):
+        when = {name: (set(hours), set(months)) for name, (hours, months) in self.when.items()}
+        of_valley, months_of_valley = when.pop("valley", (set(), set()))
+        for name, (hours, months) in when.items():
+            if (both := sorted(hours & of_valley)) and months & months_of_valley:
                 raise ValueError(f"{name} and valley both have the hour from {both[0]} to {both[0] + 1}")
         return self
 

@@ -395,7 +395,7 @@ def _write(storage: Storage, objects: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def reading(storage: Storage) -> Iterator[None]:
+def reading(storage: Storage | str) -> Iterator[None]:
     """Turn whatever a damaged store brings about into one message: its objects may hold anything."""
     try:
         yield

@@ -5,15 +5,18 @@ the file appears whole or not at all.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 
-from study.ensemble import open_ensemble
+from study.ensemble import open_ensemble, reading
 from study.errors import EnsembleError, StorageError
+from study.storage import Storage
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,11 +45,9 @@ def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: boo
     Raises
     ------
     StorageError
-        When the suffix is another, the file is there, or its folder is not.
+        When the suffix is another, the file is there, its folder is not or is the store, or it cannot be written.
     EnsembleError
         When there is no ensemble, or it is damaged or without a sample.
-    OSError
-        When the file cannot be written.
     """
     path = Path(path)
     write = _WRITERS.get(path.suffix.lower())
@@ -56,15 +57,29 @@ def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: boo
         raise StorageError(f"{path}: there is no folder {path.parent}")
     if path.is_dir() or (path.exists() and not overwrite):
         raise StorageError(f"{path}: {'a folder' if path.is_dir() else 'exists; --overwrite replaces it'}")
-    dataset = open_ensemble(store) if isinstance(store, str | Path) else store
+    if isinstance(store, str | Path):
+        storage = Storage.at(str(store))
+        if storage.path is not None and path.resolve().is_relative_to(storage.path.resolve()):
+            raise StorageError(f"{path}: inside the store; allowed: a place beside it")
+        dataset = open_ensemble(storage.address)
+        dataset.encoding["source"] = str(storage)
+    else:
+        dataset = store
     if set(dataset.sizes) != {"sample", "winter"} or 0 in dataset.sizes.values():
         raise EnsembleError(f"{path}: nothing to write: no row over sample and winter, but {dict(dataset.sizes)}")
     aside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         write(dataset, aside)
         aside.replace(path)
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be written: {os.strerror(error.errno) if error.errno else error}"
+        ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # such a name cannot be
+            aside.unlink(missing_ok=True)
     return path
 
 
@@ -76,7 +91,9 @@ def _parts(dataset: "xr.Dataset") -> Iterator[tuple[slice, "xr.Dataset"]]:
     rows = max(block, rows // block * block) if block <= VALUES_AT_ONCE // width else rows  # each chunk is read once
     for start in range(0, dataset.sizes["sample"], rows):
         place = slice(start, min(start + rows, dataset.sizes["sample"]))
-        yield place, dataset.isel(sample=place).load()
+        with reading(dataset.encoding.get("source", "the ensemble")):  # what hinders the file is no damage of a store
+            part = dataset.isel(sample=place).load()
+        yield place, part
 
 
 def _plain(value: Any) -> Any:

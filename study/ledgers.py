@@ -3,7 +3,7 @@ and what every other account makes of its carbon reduction.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kernels.economics import capital_recovery_factor
 from study.accounting import FLOWS, account, embodied
-from study.carbon import BASELINES, ElectricityAccount, baseline_in_words
+from study.carbon import BASELINES, Baseline, Carbon, ElectricityAccount, baseline_in_words
 from study.config import ConfigError, Study, study_of
 from study.costs import PRICED, costs
 from study.heating import capacity
@@ -24,6 +24,8 @@ from study.variables import FUELS
 from study.wells import Inputs, Stretches
 
 Array = NDArray[np.float64]
+Reductions = Mapping[tuple[ElectricityAccount, Baseline], tuple[Carbon, xr.DataArray] | ConfigError]
+"""By how electricity counts and which supply is replaced: the account, and t CO2, (sample, winter)."""
 
 NATIONAL_THRESHOLDS = (0.20, 0.30)
 """Emissions per unit of energy of a zero-carbon park, t/tce: at most these, where it uses 0.2 to 1 million tce a
@@ -372,8 +374,36 @@ def carbon_reduction(dataset: xr.Dataset, study: Study) -> xr.DataArray:
     return xr.DataArray(found.T, dims=("sample", "winter"), coords=dataset["carbon_reduction"].coords)
 
 
-def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> list[Line]:
+def every_reduction(dataset: xr.Dataset) -> Reductions:
+    """Carbon reduction of an ensemble's rows in every built-in account, or why its study cannot have that account."""
+    study = study_of(dataset.attrs)
+    ways: list[ElectricityAccount] = ["location", "market"]
+    if "electricity_covered" in dataset:
+        ways.append("hourly")
+    found: dict[tuple[ElectricityAccount, Baseline], tuple[Carbon, xr.DataArray] | ConfigError] = {}
+    for electricity, baseline in itertools.product(ways, BASELINES):
+        try:
+            other = with_account(study, baseline=baseline, electricity=electricity)
+        except ConfigError as error:
+            found[electricity, baseline] = error
+        else:
+            found[electricity, baseline] = other.carbon, carbon_reduction(dataset, other)
+    return found
+
+
+def every_account(
+    dataset: xr.Dataset, *, most_failed: float = MOST_FAILED, reductions: Reductions | None = None
+) -> list[Line]:
     """What each built-in baseline, with each account of electricity that the study has, makes of an ensemble.
+
+    Parameters
+    ----------
+    dataset
+        The ensemble.
+    most_failed
+        Largest share of samples that may have failed.
+    reductions
+        Of `every_reduction`, where they are known already.
 
     Raises
     ------
@@ -383,22 +413,18 @@ def every_account(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> l
     study = study_of(dataset.attrs)
     samples = usable(dataset, most_failed)
     winters = Winters(samples, study.resolved(), most_failed)
-    accounts: list[ElectricityAccount] = ["location", "market"]
-    if "electricity_covered" in dataset:
-        accounts.append("hourly")
     claim = study.claim.carbon_reduction if study.claim else None
     lines = []
-    for electricity, baseline in itertools.product(accounts, BASELINES):
+    for (electricity, baseline), found in (reductions or every_reduction(samples)).items():
         key, words = f"{baseline}_{electricity}", f"instead of {baseline_in_words(baseline)}"
         section = "Carbon reduction per winter, mean; "
-        try:
-            other = with_account(study, baseline=baseline, electricity=electricity)
-        except ConfigError as error:
-            none = Estimate(np.nan, remark=str(error))
+        if isinstance(found, ConfigError):
+            none = Estimate(np.nan, remark=str(found))
             lines.append(Line(f"carbon_reduction_{key}", f"{section}electricity {electricity}", words, "t CO2", none))
             continue
-        data = carbon_reduction(samples, other)
-        how = f"built-in figures, {other.carbon.words.partition('; ')[2]}"
+        carbon, data = found
+        data = data.assign_coords(samples["carbon_reduction"].coords)
+        how = f"built-in figures, {carbon.words.partition('; ')[2]}"
         lines.append(Line(f"carbon_reduction_{key}", f"{section}{how}", words, "t CO2", winters.mean(data)))
         if claim is not None:
             section = f"Probability of {claim:,.0f} t CO2 or more on average over the life; {how}"

@@ -51,9 +51,9 @@ class Polynomials:
         before, now = np.zeros_like(values), np.ones_like(values)
         last = 0.0
         for k in range(degree):
-            centre[k] = weights @ (values * now**2)
+            centre[k] = (weights * values * now**2).sum()  # no dot product: BLAS's threads take longer to wake
             following = (values - centre[k]) * now - last * before
-            norm[k] = last = float(np.sqrt(weights @ following**2))
+            norm[k] = last = float(np.sqrt((weights * following**2).sum()))
             before, now = now, following / last
         return cls(centre, norm)
 

@@ -1,7 +1,7 @@
 """YAML files read into pydantic models, and clear words for everything that can be wrong with them."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -172,6 +172,10 @@ def _problem(model: type[Section], details: Any) -> str:
         message = f"allowed: {allowed}"
     elif kind in ("tuple_type", "list_type"):
         message = "allowed: a list"
+    elif kind in ("too_short", "too_long"):
+        limits = details["ctx"]
+        least = f"{limits['min_length']} or more" if kind == "too_short" else f"{limits['max_length']} at most"
+        message, got = f"allowed: a list of {least}", f", got {len(value)}" if isinstance(value, Sized) else ""
     elif kind == "string_pattern_mismatch":
         message = "allowed: lower-case letters, digits, - and _, the first a letter or digit, 64 at most"
     else:

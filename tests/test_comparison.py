@@ -375,7 +375,10 @@ def test_the_command(
             "--output 'field_spacing': wide has no such variable",
         ),
         (["base.zarr", "wide.zarr", "--utility", "heat_demand"], "neither more nor less of it is known to be better"),
-        (["base.zarr", "wide.zarr", "--objective", "electricity"], "--objective: allowed: two or more, got 1"),
+        (
+            ["base.zarr", "wide.zarr", "--objective", "electricity"],
+            "--objective: allowed: two or more, each another, got 1",
+        ),
         (["base.zarr", "wide.zarr", "--picture", "x.gif"], "--picture x.gif: allowed: a file named .png, .svg or .pdf"),
         (["base.zarr", "wide.zarr", "--picture", "no/x.png"], "no/x.png: cannot be written"),
         (["base.zarr", "wide.zarr", "--alike", "-1"], "'-1': allowed: 0 to 1, or 0% to 100%"),
@@ -418,6 +421,10 @@ def test_costs_join_the_answer_where_all_designs_have_them() -> None:
     assert [each.mean.value for each in found.regrets] == [45.0, 0.0]
     assert list(found.front.objectives) == ["capital_cost", "carbon_reduction", "heating_reliability"]
     assert all(each.on_front for each in found.front.designs)  # dearer, and more
+    axes = figures.pareto_front(found, Figure().add_subplot())
+    for text, each in zip(axes.get_legend().get_texts(), found.front.designs, strict=True):
+        amount = each.values["carbon_reduction"].value
+        assert text.get_text().endswith(f"\ncarbon reduction {amount:,.4g} t CO₂")
     assert {"net_present_value", "capital_cost"} <= {each.variable for each in found.outputs}
 
 

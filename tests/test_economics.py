@@ -403,13 +403,22 @@ def with_valley(**keys: Any) -> dict[str, Any]:
     return {"electricity": TARIFF_OF | {"valley": keys}}
 
 
+def test_a_valley_at_noon_in_months_without_that_peak_is_none_of_both() -> None:
+    valley = {"hours": [[10, 12]], "months": [3, 11], "factor": 0.5}
+    peak = {"hours": [[8, 11], [17, 21]], "months": [12, 1, 2], "factor": 1.5}
+    names, period = period_of_hours(with_money(electricity={"price": "0.6 CNY/kWh", "peak": peak, "valley": valley}))
+    at = {day: [names[period[24 * day + hour]] for hour in (8, 10, 11)] for day in (0, 40)}  # 1 November, 11 December
+    assert at == {0: ["flat", "valley", "valley"], 40: ["peak", "peak", "flat"]}
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
         ({"heat_price": "3 CNY/kg"}, r"economics\.heat_price.*CNY/GJ"),
         ({"heat_price": "90"}, r"economics\.heat_price.*unit is missing"),
         (with_valley(hours=[[20, 24]], factor=0.5), "both have the hour from 20 to 21"),
-        (with_valley(hours=[[5, 3]], factor=0.5), "pairs of whole hours"),
+        (with_valley(hours=[[5, 3]], factor=0.5), r"pairs of whole hours.*over midnight"),
+        (with_valley(hours=[], factor=0.5), r"valley\.hours: allowed: a list of 1 or more, got 0"),
         (with_valley(hours=[[0, 3]]), "either price or factor"),
         ({"discount_rate": "-1 %/yr"}, "at least 0"),
     ],

@@ -1,6 +1,8 @@
 """An ensemble as one file, and in the hands of xarray, dask and other readers of Zarr."""
 
+import errno
 import json
+import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,12 @@ import zarr
 
 import study
 from study import exporting
+from study.cli import main
 from study.config import load_study, study_of
 from study.ensemble import RECEIPTS, Ensemble, encode, open_ensemble
 from study.errors import EnsembleError, StorageError
 from study.storage import Storage
-from tests.conftest import ROOT, SMOKE, hotland, made, variant
+from tests.conftest import ROOT, SMOKE, made, variant
 
 CASE = variant(load_study(SMOKE), {"samples": 130})
 
@@ -128,16 +131,51 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_lost(
     assert list(tmp_path.iterdir()) == [there]
 
 
-@pytest.mark.slow
-def test_the_command_exports(store: Path, tmp_path: Path) -> None:
-    done = hotland("export", store, "--output", "x.parquet", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert pq.ParquetFile(tmp_path / "x.parquet").metadata.num_rows == 260
+def test_what_hinders_the_file_is_no_damage_of_the_store(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StorageError, match="cannot be written: File name too long"):
+        study.export(store, tmp_path / f"{'x' * 250}.nc")
+    with pytest.raises(StorageError, match="inside the store"):
+        study.export(store, store / "x.nc")
+
+    def full(_dataset: xr.Dataset, path: Path) -> None:
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(exporting._WRITERS, ".nc", full)
+    with pytest.raises(StorageError, match=r"x\.nc: cannot be written: No space left on device"):
+        study.export(store, tmp_path / "x.nc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_chunk_is_told_and_nothing_is_written(store: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(store, tmp_path / "damaged.zarr")
+    (damaged / "heat_demand" / "c.0.0").write_bytes(b"not a chunk")
+    for name in ("x.nc", "x.parquet"):
+        with pytest.raises(EnsembleError, match=r"damaged\.zarr: the store is damaged"):
+            study.export(damaged, tmp_path / name)
+    assert list(tmp_path.iterdir()) == [damaged]
+
+
+def test_the_command_exports(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def export(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["hotland", "export", str(store), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    assert export("--output", "x.parquet") == (0, "")
+    assert pq.ParquetFile("x.parquet").metadata.num_rows == 260
     for output in ("x.csv", "x.parquet"):
-        refused = hotland("export", store, "--output", output, folder=tmp_path)
-        assert refused.returncode == 2
-        assert len(refused.stderr.splitlines()) == 1
-    assert hotland("export", store, "--output", "x.parquet", "--overwrite", folder=tmp_path).returncode == 0
+        status, said = export("--output", output)
+        assert status == 2
+        assert len(said.splitlines()) == 1
+    assert export("--output", "x.parquet", "--overwrite") == (0, "")
 
 
 def test_xarray_does_with_it_what_it_does(dataset: xr.Dataset, tmp_path: Path) -> None:

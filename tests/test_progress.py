@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 from rich.console import Console
 
 import study
+from study.cli import main
 from study.config import load_study
 from study.engine import Progress
 from study.progress import Pace, bar, lines, record, watching
@@ -86,15 +87,19 @@ def test_a_program_reads_a_run(tmp_path: Path) -> None:
     assert json.loads(account.stdout)
 
 
-@pytest.mark.slow
-def test_errors_are_records_too(tmp_path: Path) -> None:
-    done = hotland("run", "nothing.yaml", "--json", folder=tmp_path)
-    (error,) = map(json.loads, done.stderr.splitlines())
-    assert (done.returncode, done.stdout, error["event"], error["exit_status"]) == (2, "", "error", 2)
+def test_errors_are_records_too(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hotland", "run", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capfd.readouterr()
+
+    status, answer, said = run("nothing.yaml", "--json")
+    (error,) = map(json.loads, said.splitlines())
+    assert (status, answer, error["event"], error["exit_status"]) == (2, "", "error", 2)
     assert "nothing.yaml: there is no such file" in error["text"]
-    done = hotland("run", "nothing.yaml", "--quiet", folder=tmp_path)
-    assert (done.returncode, done.stderr) == (2, "nothing.yaml: there is no such file\n")
-    assert hotland("run", SMOKE, "--quiet", "--json", folder=tmp_path).returncode == 2
+    assert run("nothing.yaml", "--quiet") == (2, "", "nothing.yaml: there is no such file\n")
+    assert run(str(SMOKE), "--quiet", "--json")[0] == 2
 
 
 def test_a_study_runs_from_its_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,7 @@ import click
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 def export(store: str, output: Path, overwrite: bool) -> None:
     """Write the ensemble STORE to one file for other programs: NetCDF-4, or a table in Parquet."""
-    from study.ensemble import reading
     from study.exporting import export
-    from study.storage import Storage
 
-    with reading(Storage.at(store)):
-        export(store, output, overwrite=overwrite)
+    export(store, output, overwrite=overwrite)
     click.echo(f"{output}: {output.stat().st_size / 1e6:,.1f} MB")

@@ -8,10 +8,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from study.carbon import BASELINES, baseline_in_words
-from study.config import study_of
+from study.config import ConfigError
 from study.figures.style import colours, ended_well, ends, histogram, legend_above
-from study.ledgers import carbon_reduction
-from study.reaccounting import with_account
+from study.ledgers import Reductions, every_reduction
 from study.statistics import exceedance
 
 _POINTS = 201  # of a curve
@@ -61,14 +60,15 @@ def carbon_reduction_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
     return axes
 
 
-def accounts(dataset: xr.Dataset, axes: Axes) -> Axes:
+def accounts(dataset: xr.Dataset, axes: Axes, *, reductions: Reductions | None = None) -> Axes:
     """What each built-in account makes of one ensemble's carbon reduction, on average over the life.
 
-    Bars are 90 % of the samples, marks their means.
+    Bars are 90 % of the samples, marks their means. `reductions` are those of `study.ledgers.every_reduction` for these
+    samples or more, where they are known already.
     """
     ink = colours()
     good = ended_well(dataset, axes)
-    study = study_of(dataset.attrs)
+    known = reductions or every_reduction(good)
     kinds = [
         ("location", "grid's electricity", ink.orange, "o"),
         ("market", "all electricity certified", ink.blue, "s"),
@@ -76,10 +76,12 @@ def accounts(dataset: xr.Dataset, axes: Axes) -> Axes:
     if "electricity_covered" in good:
         kinds.insert(1, ("hourly", "own power, hour by hour", ink.green, "D"))
     for n, (electricity, label, colour, mark) in enumerate(kinds):
-        found = [
-            carbon_reduction(good, with_account(study, baseline=baseline, electricity=electricity)).mean("winter") / 1e3
-            for baseline in BASELINES
-        ]
+        found = []
+        for baseline in BASELINES:
+            each = known[electricity, baseline]  # type: ignore[index]
+            if isinstance(each, ConfigError):
+                raise each
+            found.append(each[1].sel(sample=good["sample"]).mean("winter") / 1e3)
         places = np.arange(len(BASELINES)) + 0.24 * (n - (len(kinds) - 1) / 2)
         low, high = np.quantile(found, [0.05, 0.95], axis=1)
         axes.hlines(places, low, high, color=colour, lw=4, alpha=0.5)

@@ -121,8 +121,9 @@ def pareto_front(comparison: Comparison, axes: Axes) -> Axes:
     """The designs' means of two objectives, the first and the last, and which designs none beats in all.
 
     Full marks are on the front. Bars are 95 % intervals: of designs that are paired, of their differences from the
-    first, which is what their places beside each other hang on. Percentages say how often resampled replicates have a
-    design on the front, and in how many samples it is on it.
+    first, which is what their places beside each other hang on. Objectives between have no axis: the legend has their
+    means. Percentages say how often resampled replicates have a design on the front, and in how many samples it is on
+    it.
     """
     objectives, pairing = list(comparison.front.objectives), comparison.pairing
     names = [objectives[0], objectives[-1]]
@@ -138,6 +139,8 @@ def pareto_front(comparison: Comparison, axes: Axes) -> Axes:
         label = f"{each.design}: on the front in {100 * each.sampling:.0f} % of resampled replicates"
         if each.not_known is not None:
             label += f", in {100 * each.not_known.value:.0f} % of samples"
+        between = [_said(pairing, name, each.values[name].value) for name in objectives[1:-1]]
+        label = "\n".join([label, *between])
         axes.errorbar(
             *(x, y),
             xerr=bars[0],
@@ -191,6 +194,12 @@ def _about(pairing: Pairing, variable: str) -> tuple[str, str]:
     about = next(iter(pairing.datasets.values()))[variable].attrs
     units = "%" if variable in SHARES else {"t CO2": "t CO₂", "degC": "°C"}.get(about["units"], about["units"])
     return about["long_name"], units
+
+
+def _said(pairing: Pairing, variable: str, value: float) -> str:
+    """A mean as a legend has it."""
+    _, units = _about(pairing, variable)
+    return f"{variable.replace('_', ' ')} {_percent(variable) * value:,.4g} {units}"
 
 
 def _per(pairing: Pairing, variable: str) -> str:

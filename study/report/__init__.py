@@ -21,7 +21,7 @@ from study.drivers import Answer, what_drives
 from study.ensemble import Ensemble, open_ensemble, reading
 from study.errors import EnsembleError, RunError
 from study.information import describe, information
-from study.ledgers import every_account, ledgers
+from study.ledgers import every_account, every_reduction, ledgers
 from study.pick_freeze import MixedStudy
 from study.quantity import short
 from study.report.answer import answer, limits_of_it, what_it_is
@@ -88,13 +88,17 @@ def report(store: str, *, most_failed: float = MOST_FAILED, at: Sequence[str] = 
     drivers = what_drives(store, most_failed=most_failed, at=at) if study.uncertain else None
     good = drawn.isel(sample=np.flatnonzero(drawn["status"].values == 0))
     few_failed = good.sizes["sample"] >= (1.0 - MOST_FAILED) * drawn.sizes["sample"]
-    other = [*ledgers(drawn, most_failed=most_failed), *every_account(drawn, most_failed=most_failed)]
+    reductions = every_reduction(drawn)
+    other = [
+        *ledgers(drawn, most_failed=most_failed),
+        *every_account(drawn, most_failed=most_failed, reductions=reductions),
+    ]
     page = {
         "study": study,
         "is": what_it_is(study),
         "answer": answer(study, lines, drivers),
         "limits": limits,
-        "pictures": pictures(drawn if few_failed else good, study, lines, drivers),
+        "pictures": pictures(drawn if few_failed else good, study, lines, drivers, reductions),
         "drawn": drawn.sizes["sample"],
         "samples": dataset.sizes["sample"],
         "charts": _charts(good, study),

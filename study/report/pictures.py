@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study import figures
-from study.config import Study
+from study.config import ConfigError, Study
 from study.drivers import Answer
 from study.ground import along_wells, cooling_of_wells
+from study.ledgers import Reductions
 from study.simulation import simulate
 from study.summary import RETURN_PERIOD, Line, formatted
 from study.traces import Tracing, trace_arrays
@@ -46,7 +47,9 @@ class Picture:
     dark: str
 
 
-def pictures(dataset: xr.Dataset, study: Study, lines: list[Line], drivers: Answer | None) -> list[Picture]:
+def pictures(
+    dataset: xr.Dataset, study: Study, lines: list[Line], drivers: Answer | None, reductions: Reductions
+) -> list[Picture]:
     """All pictures that the ensemble has something to show in.
 
     Parameters
@@ -55,10 +58,12 @@ def pictures(dataset: xr.Dataset, study: Study, lines: list[Line], drivers: Answ
         The samples to draw: not so many that memory does not hold them.
     lines
         Of `study.summary.summarise`.
+    reductions
+        Of `study.ledgers.every_reduction`, of these samples or more.
     """
     of = {line.key: line for line in lines}
     some = (
-        _carbon(dataset, study, of),
+        _carbon(dataset, study, of, reductions),
         _reliability(dataset, study, of),
         _economics(dataset, study, of),
         _drivers(drivers),
@@ -69,7 +74,7 @@ def pictures(dataset: xr.Dataset, study: Study, lines: list[Line], drivers: Answ
     return [picture for part in some for picture in part]
 
 
-def _carbon(dataset: xr.Dataset, study: Study, of: dict[str, Line]) -> Iterator[Picture]:
+def _carbon(dataset: xr.Dataset, study: Study, of: dict[str, Line], reductions: Reductions) -> Iterator[Picture]:
     promised = f" {study.claim.carbon_reduction:,.10g} t are promised." if study.claim else ""
     low, middle, high = (formatted(of[f"carbon_reduction_p{percent:02}"])[0] for percent in (5, 50, 95))
     yield _axes(
@@ -89,8 +94,10 @@ def _carbon(dataset: xr.Dataset, study: Study, of: dict[str, Line]) -> Iterator[
         "as carbon-free; bands are 95 % intervals.",
         f"Two falling curves, the one with carbon-free electricity to the right of the other.{chance}",
     )
+    if any(isinstance(each, ConfigError) for each in reductions.values()):
+        return  # the table of accounts says why
     yield _axes(
-        lambda axes: figures.accounts(dataset, axes),
+        lambda axes: figures.accounts(dataset, axes, reductions=reductions),
         "The same heat in other accounts",
         "What every built-in account makes of the same ensemble: which supply is replaced, and how electricity counts. "
         "Bars are 90 % of the samples, marks their means.",
