@@ -16,7 +16,7 @@ from study.figures.economics import (
     net_present_value_exceedance,
 )
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
-from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
+from study.figures.plant import cold_week, coldest_week, typical_cold_week, water_temperature_by_winter
 from study.figures.reliability import (
     probability_of_frequency,
     reliability_by_winter,
@@ -52,6 +52,7 @@ __all__ = [
     "sobol_indices",
     "temperature_along_well",
     "temperature_around_well",
+    "typical_cold_week",
     "unmet_against_severity",
     "unmet_heat_by_winter",
     "water_temperature_by_winter",
