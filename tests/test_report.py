@@ -15,13 +15,13 @@ import pytest
 import xarray as xr
 
 import study
+from study import figures
 from study.cli import main
 from study.config import Study
 from study.drivers import Answer, Drivers, Index, Number
 from study.report import report
 from study.report.answer import answer, limits_of_it, what_it_is
 from study.report.explorer import against_inputs, by_winter
-from study.report.pictures import typical_cold_week
 from study.summary import summarise
 from tests.conftest import SMOKE, made, variant
 
@@ -305,14 +305,13 @@ def test_charts_have_the_numbers_of_the_ensemble(store: Path) -> None:
 
 def test_the_cold_week_is_the_ensembles_own(store: Path) -> None:
     dataset = study.open_ensemble(store).load()
-    case = Study.model_validate(json.loads(dataset.attrs["study"]))
-    week = typical_cold_week(dataset, case)
+    week = figures.typical_cold_week(dataset)
     assert week is not None
     assert week.sizes["time"] == 7 * 24
     lowest = dataset["outdoor_temperature_min"].sel(sample=int(week["sample"]))
     assert int(week["winter"]) == 1 + int(np.argmin(lowest.values))
     dataset["heat_delivered"] += 1e-9  # rows of another version are not drawn
-    assert typical_cold_week(dataset, case) is None
+    assert figures.typical_cold_week(dataset) is None
 
 
 # The command

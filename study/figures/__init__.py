@@ -18,7 +18,7 @@ from study.figures.economics import (
 from study.figures.ground import field_from_above, temperature_along_well, temperature_around_well
 from study.figures.measurement import narrowing
 from study.figures.operation import learned
-from study.figures.plant import cold_week, coldest_week, water_temperature_by_winter
+from study.figures.plant import cold_week, coldest_week, typical_cold_week, water_temperature_by_winter
 from study.figures.reliability import (
     probability_of_frequency,
     reliability_by_winter,
@@ -58,6 +58,7 @@ __all__ = [
     "sobol_indices",
     "temperature_along_well",
     "temperature_around_well",
+    "typical_cold_week",
     "unmet_against_severity",
     "unmet_heat_by_winter",
     "water_temperature_by_winter",

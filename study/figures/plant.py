@@ -7,9 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from study.config import study_of
 from study.figures.style import AMBER, GREEN, ORANGE, SKY, colours, course, ended_well, legend_above
+from study.simulation import simulate
+from study.traces import Tracing, trace_arrays
 
 _DAYS = 7
+_MOST = 512  # samples among which the one in the middle is looked for
 
 
 def water_temperature_by_winter(dataset: xr.Dataset, axes: Axes) -> Axes:
@@ -62,6 +66,34 @@ def coldest_week(traces: xr.Dataset, sample: int | None = None, winter: int | No
         raise ValueError("no traced sample ended well")
     row, year, start = np.unravel_index(np.nanargmin(weeks), weeks.shape)
     return traces.isel(sample=row, winter=year, time=slice(start, start + length))
+
+
+def typical_cold_week(dataset: xr.Dataset) -> xr.Dataset | None:
+    """The coldest week of the sample in the middle of all by its hours short, as of `coldest_week`.
+
+    It is computed again, up to its coldest winter; None where that does not give the bits of the ensemble, whose rows
+    were made by another version.
+    """
+    study = study_of(dataset.attrs)
+    few = dataset.isel(sample=slice(_MOST))
+    few = few.isel(sample=np.flatnonzero(few["status"].values == 0))
+    hours = few["unmet_hours"].mean("winter").values
+    place = int(np.argsort(hours, kind="stable")[len(hours) // 2])
+    sample, winter = int(few["sample"][place]), 1 + int(np.argmin(few["outdoor_temperature_min"][place].values))
+    one = study.model_copy(update={"traces": Tracing(samples=(sample,)), "winters": winter})
+    found = simulate(one, np.array([sample]))
+    stored = few["heat_delivered"].isel(sample=place, winter=slice(winter)).values
+    if found.traces is None or not np.array_equal(found.values["heat_delivered"][0], stored):
+        return None
+    arrays = {
+        each.name: (
+            each.dimensions,
+            found.traces.values[each.name] if each.values is None else each.values,
+            each.attributes,
+        )
+        for each in trace_arrays(one)
+    }
+    return coldest_week(xr.Dataset(arrays), sample, winter)
 
 
 def cold_week(week: xr.Dataset, figure: Figure) -> Figure:

@@ -18,9 +18,7 @@ from study.config import ConfigError, Study
 from study.drivers import Answer
 from study.ground import along_wells, cooling_of_wells
 from study.ledgers import Reductions
-from study.simulation import simulate
 from study.summary import RETURN_PERIOD, Line, formatted
-from study.traces import Tracing, trace_arrays
 
 MOST_POINTS = 512
 """Samples whose winters are drawn one by one."""
@@ -199,7 +197,7 @@ def _plant(dataset: xr.Dataset, study: Study) -> Iterator[Picture]:
         f"The water out of the wells has {out[0]:.1f} °C in winter 1 and {out[-1]:.1f} °C in winter {study.winters}, "
         "in the median of the samples.",
     )
-    week = typical_cold_week(dataset, study)
+    week = figures.typical_cold_week(dataset)
     if week is None:
         return
     unmet = float(week["heat_unmet"].max())
@@ -213,33 +211,6 @@ def _plant(dataset: xr.Dataset, study: Study) -> Iterator[Picture]:
         f"demand up to {float(week.heat_demand.max()):.3g} MW, "
         f"{f'of which up to {unmet:.3g} MW are not met' if unmet > 0 else 'all of it met'}.",
     )
-
-
-def typical_cold_week(dataset: xr.Dataset, study: Study) -> xr.Dataset | None:
-    """The coldest week of the sample in the middle of all by its hours short.
-
-    It is computed again, up to its coldest winter; None where that does not give the bits of the ensemble, whose rows
-    were made by another version.
-    """
-    few = dataset.isel(sample=slice(MOST_POINTS))
-    few = few.isel(sample=np.flatnonzero(few["status"].values == 0))
-    hours = few["unmet_hours"].mean("winter").values
-    place = int(np.argsort(hours, kind="stable")[len(hours) // 2])
-    sample, winter = int(few["sample"][place]), 1 + int(np.argmin(few["outdoor_temperature_min"][place].values))
-    one = study.model_copy(update={"traces": Tracing(samples=(sample,)), "winters": winter})
-    found = simulate(one, np.array([sample]))
-    stored = few["heat_delivered"].isel(sample=place, winter=slice(winter)).values
-    if found.traces is None or not np.array_equal(found.values["heat_delivered"][0], stored):
-        return None
-    arrays = {
-        each.name: (
-            each.dimensions,
-            found.traces.values[each.name] if each.values is None else each.values,
-            each.attributes,
-        )
-        for each in trace_arrays(one)
-    }
-    return figures.coldest_week(xr.Dataset(arrays), sample, winter)
 
 
 def _ground(dataset: xr.Dataset, study: Study) -> Iterator[Picture]:
