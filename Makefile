@@ -15,8 +15,9 @@ study: setup
 notebooks: study
 	$(BIN)/python notebooks/execute.py
 
+# Files are shared out to two processes: most tests keep one core busy.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 slow: setup
 	$(BIN)/pytest -m slow
