@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from study.figures.style import colours, ended_well, ends, legend_above
+from study.figures.style import colours, ended_well, ends, legend_above, shown_units
 from study.statistics import mean
 
 _PREFIXES = 24
@@ -28,7 +28,7 @@ def convergence(
     square root of the number of samples.
     """
     ink, good = colours(), ended_well(dataset, axes)
-    words, units = good[variable].attrs["long_name"], good[variable].attrs["units"].replace("CO2", "CO₂")
+    words, units = good[variable].attrs["long_name"], shown_units(good[variable].attrs["units"])
     life = (good[variable].mean("winter") if "winter" in good[variable].dims else good[variable]).load()
     samples = len(life)
     sizes = np.unique(np.geomspace(min(_FEWEST, samples), samples, _PREFIXES).round().astype(int))

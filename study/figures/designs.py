@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from study.comparison import Comparison, direction
-from study.figures.style import colours, ends, legend_above
+from study.figures.style import colours, ends, legend_above, shown_units
 from study.intervals import Array
 from study.pairing import Pairing, pair
 from study.statistics import exceedance, mean
@@ -192,7 +192,7 @@ def _good(values: xr.DataArray) -> Array:
 
 def _about(pairing: Pairing, variable: str) -> tuple[str, str]:
     about = next(iter(pairing.datasets.values()))[variable].attrs
-    units = "%" if variable in SHARES else {"t CO2": "t CO₂", "degC": "°C"}.get(about["units"], about["units"])
+    units = "%" if variable in SHARES else shown_units(about["units"])
     return about["long_name"], units
 
 

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from study.figures.style import bands, colours, course, ended_well, ends, legend_above
+from study.figures.style import bands, colours, course, ended_well, ends, legend_above, shown_units
 from study.statistics import exceedance, mean, probability
 from study.summary import RETURN_PERIOD
 
@@ -64,7 +64,7 @@ def probability_of_frequency(dataset: xr.Dataset, axes: Axes, variable: str = "u
     axes.set_yticks([share for share in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if share >= rarest])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.set_xlabel(f"{good[variable].attrs['long_name']}, per winter ({good[variable].attrs['units']})")
+    axes.set_xlabel(f"{good[variable].attrs['long_name']}, per winter ({shown_units(good[variable].attrs['units'])})")
     axes.set_ylabel("winters above that (%)")
     legend_above(axes)
     return axes

@@ -116,3 +116,12 @@ def legend_above(axes: Axes, *, columns: int = 2) -> None:
         frameon=False,
         fontsize="small",
     )
+
+
+def shown_units(units: str) -> str:
+    """Units of a variable, written as CF has them (``CNY GJ-1``), as an axis has them (``CNY/GJ``)."""
+    parts = units.replace("CO2", "CO₂").replace("degC", "°C").split()
+    above = [part for part in parts if "-" not in part]
+    below = [part.replace("-1", "").replace("-", "") for part in parts if "-" in part]
+    under = below[0] if len(below) == 1 else f"({' '.join(below)})"
+    return " ".join(above or ["1"]) + (f"/{under}" if below else "")

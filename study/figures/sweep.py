@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from study.config import full_key, study_of
 from study.errors import EnsembleError
-from study.figures.style import colours, ends, legend_above
+from study.figures.style import colours, ends, legend_above, shown_units
 from study.quantity import short
 from study.statistics import mean, usable
 from study.summary import SHARES
@@ -95,11 +95,11 @@ def against_swept_key(
             label=words or "mean, with its 95 % interval",
         )
     about = dataset[variable].attrs
-    units = "%" if variable in SHARES else {"t CO2": "t CO₂", "degC": "°C"}.get(about["units"], about["units"])
+    units = "%" if variable in SHARES else shown_units(about["units"])
     by_winter = "mean of a sample's winters" if "winter" in dataset[variable].dims else "of a sample"
     axes.set_ylabel(f"{about['long_name']},\n{by_winter} ({units})")
     words = axis.key.rpartition(".")[2].replace("_", " ")
-    words = words if axis.units == "1" else f"{words} ({axis.units})"
+    words = words if axis.units == "1" else f"{words} ({shown_units(axis.units)})"
     axes.set_xlabel(f"{words}\nmarks: mean, 95 % interval; bands: 90 % of the samples")
     if not axis.numbers or len(axis.labels) <= _MOST_TICKS:
         ticks = list(along_axis.values())
