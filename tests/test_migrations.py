@@ -97,8 +97,9 @@ def test_every_row_is_kept(store: Path, name: str) -> None:
     for variable, there in xr.open_zarr(store, chunks=None).variables.items():
         alone = zarr.open_array(store / str(variable), mode="r")[...]  # by its own metadata, not that of the root
         np.testing.assert_array_equal(alone, there.values)
-    attributes = open_ensemble(store).attrs
-    assert attributes == {**before.attrs, "hotland_format": FORMAT}
+    attributes, expected = dict(open_ensemble(store).attrs), {**before.attrs, "hotland_format": FORMAT}
+    assert attributes.pop("packages") == ", ".join(map(" ".join, expected.pop("packages").items()))
+    assert attributes == expected
 
 
 def test_nothing_old_is_left(store: Path) -> None:
@@ -285,7 +286,7 @@ def test_what_cannot_be_migrated_is_refused_and_left_alone(
         migrate(str(store))
     assert str(caught.value).startswith(str(store))
     assert {name: data for name, data in bytes_of(store).items() if not name.startswith("runs/")} == before
-    assert not list(store.parent.parent.rglob("x"))
+    assert not any((place / "x").exists() for place in (store, store.parent, store.parent.parent))
 
 
 @pytest.mark.parametrize("name", ["format-2"], indirect=True)

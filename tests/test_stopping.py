@@ -239,7 +239,8 @@ def bits(store: Path) -> dict[str, bytes]:
                 found[name] = json.dumps(json.loads(found[name])["sha256"]).encode()
             if name == "zarr.json":
                 root = json.loads(found[name])
-                root["attributes"].pop("created")
+                for when in ("created", "history"):
+                    root["attributes"].pop(when)
                 found[name] = json.dumps(root).encode()
     return found
 
