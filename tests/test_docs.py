@@ -101,6 +101,7 @@ def test_commands_and_snippet_of_the_page_of_sensitivity(
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_commands_of_the_page_of_decisions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,8 +110,13 @@ def test_commands_of_the_page_of_decisions(
     page = (ROOT / "docs" / "decisions.md").read_text()
     (sweep,) = blocks(page, "yaml")
     (tmp_path / "swept.yaml").write_text(f"{SMOKE.read_text()}\n{sweep}")
-    assert run_commands(page, monkeypatch, capsys) == 13
-    assert (tmp_path / "compare.png").stat().st_size > 10_000
+    (header, first, second) = blocks(page, "csv")[0].splitlines()
+    more = [f"2026-11-{day:02d},{17.95 - 0.05 * (day - 2):.2f},9.2" for day in range(3, 31)]
+    (tmp_path / "readings.csv").write_text("\n".join([header, first, second, *more]))
+    assert run_commands(page, monkeypatch, capsys) == 14
+    for picture in ("compare.png", "learned.png"):
+        assert (tmp_path / picture).stat().st_size > 10_000
+    assert load_study(tmp_path / "updated.yaml").name == "smoke-updated"
 
 
 @pytest.mark.parametrize("city", built_in_climates())
