@@ -109,9 +109,11 @@ def difference_of_designs(
     axes.axvline(0.0, color=colours().grey, lw=0.8, linestyle="--")
     end = direction(variable)
     if end:
-        words = "better →" if end == "higher" else "← better"
-        place, side = (0.99, "right") if end == "higher" else (0.01, "left")
-        axes.text(place, 0.98, words, transform=axes.transAxes, color=colours().grey, ha=side, va="top")
+        # in the corners that a falling curve leaves free
+        words, x, y, side, edge = (
+            ("better →", 0.99, 0.98, "right", "top") if end == "higher" else ("← better", 0.01, 0.02, "left", "bottom")
+        )
+        axes.text(x, y, words, transform=axes.transAxes, color=colours().grey, ha=side, va=edge)
     axes.set_ylim(0, 100)
     legend_above(axes)
     return axes
