@@ -122,6 +122,7 @@ def many() -> dict[str, list[Worth]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_value_is_that_of_the_linear_normal_case(many: dict[str, list[Worth]], name: str) -> None:
     exact = exact_two(*CASES[name])
@@ -133,11 +134,13 @@ def test_value_is_that_of_the_linear_normal_case(many: dict[str, list[Worth]], n
     assert values.mean() > least * exact - 3.0 * error
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_exact_value(many: dict[str, list[Worth]]) -> None:
     held = [w.value.low <= exact_two(*CASES[name]) <= w.value.high for name, each in many.items() for w in each]
     assert stats.binomtest(sum(held), len(held), 0.95, alternative="less").pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_variance_and_claim_after_a_measurement_are_those_of_normal_variates(many: dict[str, list[Worth]]) -> None:
     for name, error in (("perfect", 0.0), ("half", 0.5)):
         share = 9.0 / 25.0 / (1.0 + error**2)
