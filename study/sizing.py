@@ -218,7 +218,9 @@ def _remarks(goal: Goal, tried: Sequence[Tried], better: bool | None) -> tuple[s
     """What went against one direction all along the range, and what stayed undecided."""
     remarks = []
     if sum(each.verdict == "undecided" for each in tried):
-        remarks.append("what is undecided with the most samples is taken as not meeting the target")
+        remarks.append(
+            "what is undecided with the most samples is taken as not meeting the target; more samples may tell"
+        )
     rising = (better if goal.at_least else not better) if better is not None else None
     ordered = sorted(tried, key=lambda each: each.place)
     for one, other in itertools.pairwise(ordered):

@@ -246,7 +246,12 @@ def values_of(given: object, *, most: int = MOST_DESIGNS) -> list[Any]:
         low, high, of = ends_of(given)
         given = {"from": f"{low} {of}", "to": f"{high} {of}"}
     if not isinstance(given, Mapping) or set(given) not in ({"from", "to"}, {"from", "to", "step"}):
-        raise ValueError(f"allowed: a list, {_A_RANGE}, or a mapping with from, to and step; got {short(given)}")
+        got = (
+            f"a mapping with {', '.join(map(short, list(given)[:4]))}"
+            if isinstance(given, Mapping) and given
+            else short(given)
+        )
+        raise ValueError(f"allowed: a list, {_A_RANGE}, or a mapping with from, to and step; got {got}")
     parts = {name: _number(value) for name, value in given.items()}
     units = {unit for _, unit in parts.values()}
     if "step" not in given:

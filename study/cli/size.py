@@ -63,9 +63,10 @@ def size(
     if not 0.5 <= sure < 1.0:
         raise click.BadParameter(f"{confidence!r}: allowed: 50 % to below 100 %", param_hint="--confidence")
     tried = Range.of(config, key=key, limits=limits, step=step, until=until, samples=samples, output=output)
+    values = "value" if len(tried.names) == 1 else "values"
     with screen() as say:
         say.print(
-            f"{tried.first.name}: {key} {tried.names[0]} to {tried.names[-1]}, {len(tried.names)} values, at most "
+            f"{tried.first.name}: {key} {tried.names[0]} to {tried.names[-1]}, {len(tried.names)} {values}, at most "
             f"{tried.most:,} samples of each"
         )
 
