@@ -154,9 +154,12 @@ def _between(limits: str, step: str | None) -> list[Any]:
     step = step or "1"
     try:
         whole = {"from": f"{first} {unit}", "to": f"{last} {unit}", "step": _with(step, unit)}
-        return values_of_range(whole, most=MOST_VALUES)
+        values = values_of_range(whole, most=MOST_VALUES)
     except ValueError as error:
         raise ConfigError(f"--range {limits} --step {step}: {error}") from None
+    if len(values) == 1 and first != last:
+        raise ConfigError(f"--range {limits} --step {step}: the step leads beyond the range; allowed: a smaller one")
+    return values
 
 
 def _about_the_own(

@@ -175,6 +175,7 @@ def test_what_is_no_target_is_said(text: str, said: str) -> None:
         (["--range", "1..4", "--find", "well.dept"], "well.dept"),
         (["--range", "few"], "two numbers"),
         (["--range", "1..4", "--step", "0"], "step 0: allowed: above 0"),
+        (["--range", "1..4", "--step", "10"], "the step leads beyond the range"),
         (["--find", "well.dept"], "the nearest ones are well.depth"),
         (["--find", "climate.warming"], "which doubling makes no larger"),
         (["--step", "0"], "--step '0'"),
