@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, at_option, share_of
+from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
 
 if TYPE_CHECKING:
     from study.comparison import Comparison
@@ -51,8 +51,7 @@ def compare(
     one, and its first is what the others are held against.
     """
     most, same = share_of("--most-failed", most_failed), share_of("--alike", alike)
-    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
-        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+    refuse_no_picture(picture)
     given = named(stores)
     from study.comparison import compare as compare_designs
     from study.comparison import print_comparison, to_json
@@ -114,8 +113,4 @@ def _draw(comparison: "Comparison", picture: Path) -> None:
 
     figure = Figure(figsize=(11, 8.4), layout="constrained")
     designs(comparison, figure)
-    try:
-        figure.savefig(picture, dpi=120)
-    except OSError as error:
-        raise click.UsageError(f"{picture}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"wrote {picture}", err=True)
+    save_picture(figure, picture)

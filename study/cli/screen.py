@@ -1,9 +1,10 @@
-"""What commands share: the screen, progress, the plan in a line, a share in percent."""
+"""What commands share: the screen, progress, the plan in a line, a share in percent, pictures to write."""
 
 import json
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from study.errors import HotlandError, RunError
 
 if TYPE_CHECKING:
     import xarray as xr
+    from matplotlib.figure import Figure
 
     from study.config import Study
     from study.progress import Watch
@@ -169,3 +171,18 @@ def running(storage: "Storage", say: Screen) -> Iterator["Watch"]:
         except KeyboardInterrupt:
             say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
             raise
+
+
+def refuse_no_picture(picture: Path | None) -> None:
+    """Raise UsageError when --picture names a file that is none."""
+    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
+        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+
+
+def save_picture(figure: "Figure", picture: Path) -> None:
+    """Write a figure, and say so; UsageError when it cannot be written."""
+    try:
+        figure.savefig(picture, dpi=120)
+    except OSError as error:
+        raise click.UsageError(f"{picture}: cannot be written: {error.strerror or error}") from error
+    click.echo(f"wrote {picture}", err=True)

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH, at_option
+from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture
 
 
 class Kelvin(click.ParamType):
@@ -66,8 +66,7 @@ def update(
 
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
-    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
-        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+    refuse_no_picture(picture)
     errors = {"sensor": sensor, "bias": bias, "drift": drift, "daily": daily}
     given = {name: value for name, value in errors.items() if value is not None}
     dataset = open_ensemble(store)
@@ -127,4 +126,4 @@ def _draw(found, picture: Path) -> None:  # type: ignore[no-untyped-def]
 
     figure = Figure(figsize=(10, 7), layout="constrained")
     learned(found, figure)
-    figure.savefig(picture, dpi=150)
+    save_picture(figure, picture)

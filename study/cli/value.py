@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.cli.compare import named, reading_all
-from study.cli.screen import WIDTH, at_option, share_of
+from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
 
 if TYPE_CHECKING:
     from study.config import Study
@@ -52,8 +52,7 @@ def value(
     wide=ensembles/a.zarr; else it is named after its file.
     """
     most = share_of("--most-failed", most_failed)
-    if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
-        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+    refuse_no_picture(picture)
     if costs and len(costs) != len(measures):
         raise click.UsageError(
             f"--cost: {len(costs)} given; allowed: none, or one for each of {len(measures)} --measure"
@@ -98,11 +97,7 @@ def _draw(found: "Worths", picture: Path) -> None:
 
     figure = Figure(figsize=(9, 6), layout="constrained")
     narrowing(found, figure.subplots())
-    try:
-        figure.savefig(picture, dpi=120)
-    except OSError as error:
-        raise click.UsageError(f"{picture}: cannot be written: {error.strerror or error}") from error
-    click.echo(f"wrote {picture}", err=True)
+    save_picture(figure, picture)
 
 
 def _print(found: "Worths", console: Console) -> None:
