@@ -110,7 +110,7 @@ def test_commands_of_the_page_of_decisions(
     page = (ROOT / "docs" / "decisions.md").read_text()
     (sweep,) = blocks(page, "yaml")
     (tmp_path / "swept.yaml").write_text(f"{SMOKE.read_text()}\n{sweep}")
-    (header, first, second) = blocks(page, "csv")[0].splitlines()
+    (header, first, second) = blocks(page, "text")[0].splitlines()
     more = [f"2026-11-{day:02d},{17.95 - 0.05 * (day - 2):.2f},9.2" for day in range(3, 31)]
     (tmp_path / "readings.csv").write_text("\n".join([header, first, second, *more]))
     assert run_commands(page, monkeypatch, capsys) == 14
