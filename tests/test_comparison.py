@@ -22,8 +22,10 @@ from scipy.special import ndtr, ndtri
 import study
 from study import figures, statistics
 from study.cli import main
-from study.comparison import HIGHER, LOWER, UnknownVariableError, _above, compare, independent
+from study.comparison import UnknownVariableError, compare
 from study.config import load_study, variable_name
+from study.contrasts import independent, probability_above
+from study.directions import HIGHER, LOWER
 from study.errors import EnsembleError
 from study.pairing import pair
 from study.risk import front, not_dominated, regrets, worst
@@ -128,7 +130,7 @@ def test_intervals_of_independent_designs_cover(rows: int) -> None:
             a, b = sides(one), sides(1.5 * two)
             levels = [estimate(statistics.mean(side.dataset["x"])) for side in (a, b)]
             difference = independent(levels[1], levels[0])
-            above = _above(b.dataset["x"], a.dataset["x"], b, a, 1.0, 0.0)
+            above = probability_above(b.dataset["x"], a.dataset["x"], b, a, 1.0, 0.0)
             held.append((difference.low <= np.exp(0.045) <= difference.high, above.low <= ABOVE <= above.high))
     covered = np.mean(held, axis=0)
     assert (covered > 0.915).all(), covered

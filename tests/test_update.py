@@ -23,10 +23,12 @@ from study import figures, updating
 from study.cli import main
 from study.config import Study, load_study
 from study.errors import ConfigError
+from study.likelihood import likelihood_of, log_likelihood
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
 from study.simulation import field_of_wells
-from study.updating import ReadingError, likelihood_of, log_likelihood, pareto_shape, reweight, tempered
+from study.updating import ReadingError
+from study.weights import pareto_shape, reweight, tempered
 from study.wells import Inputs, with_fluid
 from tests.conftest import SMOKE, made, variant
 

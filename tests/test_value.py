@@ -20,22 +20,10 @@ from study import figures
 from study.cli import main
 from study.config import Study, load_study, variable_name
 from study.errors import EnsembleError
+from study.regression import PENALTIES, _ridge, _sums
 from study.sampling import sample_inputs
-from study.value import (
-    PENALTIES,
-    Measurement,
-    Worth,
-    Worths,
-    _ridge,
-    _sums,
-    advice,
-    parse_measurement,
-    samples_of,
-    sentence,
-    to_json,
-    values_of,
-    worth_of,
-)
+from study.value import Measurement, Worth, Worths, parse_measurement, samples_of, values_of, worth_of
+from study.value_table import advice, sentence, to_json
 from tests.conftest import SMOKE, made, variant
 from tests.test_economics import MONEY_OF
 

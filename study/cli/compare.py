@@ -54,7 +54,7 @@ def compare(
     refuse_no_picture(picture)
     given = named(stores)
     from study.comparison import compare as compare_designs
-    from study.comparison import print_comparison, to_json
+    from study.comparison_table import print_comparison, to_json
     from study.ensemble import open_ensemble
     from study.sweep import each_design
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture
 
@@ -61,8 +60,10 @@ def update(
     from study.readings import read_readings
     from study.storage import Storage
     from study.sweep import one_design
-    from study.updating import ReadingError, to_json, updated_study, write_study
+    from study.updated_study import updated_study, write_study
+    from study.updating import ReadingError
     from study.updating import update as learn
+    from study.updating_table import print_update, to_json
 
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
@@ -77,7 +78,7 @@ def update(
     if as_json:
         click.echo(to_json(found))
     else:
-        _print(found, Console(width=WIDTH, highlight=False, markup=False))
+        print_update(found, Console(width=WIDTH, highlight=False, markup=False))
     if picture is not None:
         _draw(found, picture)
     if output is not None:
@@ -86,37 +87,6 @@ def update(
         for line in said:
             click.echo(line, err=True)
         click.echo(f"next: hotland run {output} (the store will be ensembles/{following.name}.zarr)", err=True)
-
-
-def _print(found, console: Console) -> None:  # type: ignore[no-untyped-def]
-    from study.updating import text_of
-
-    weights, error, remarks = found.weights, found.error, list(found.remarks)
-    if found.needs_run:
-        console.print(remarks.pop(0))
-    console.print(
-        f"{found.study.name}: {len(found.readings.day)} days read, {len(found.sample):,} samples, of which "
-        f"{weights.effective:,.0f} effective (Pareto's k {weights.pareto_k:.2f})"
-    )
-    console.print(
-        f"driven with {found.readings.driver}; errors: sensor {error.sensor:g} K, model {error.bias:g} K in "
-        f"a season, {error.drift:g} K from day to day and {error.daily:g} K on each day"
-    )
-    table = Table("input", "unit", "before", "after", "narrower by")
-    for change in found.changes:
-        if change.moved:
-            before, after = (f"{m:.4g} ± {s:.2g}" for m, s, *_ in (change.prior, change.posterior))
-            table.add_row(change.key, change.unit, before, after, f"{100 * change.narrower:.0f} %")
-    if table.row_count:
-        console.print(table)
-    if still := [change.key for change in found.changes if not change.moved]:
-        console.print(f"hardly moved: {', '.join(still)}")
-    table = Table("output", "before (95 % interval)", "after")
-    for answer in found.answers:
-        table.add_row(answer.words, text_of(answer.prior, answer.units), text_of(answer.posterior, answer.units))
-    console.print(table)
-    for remark in remarks:
-        console.print(remark)
 
 
 def _draw(found, picture: Path) -> None:  # type: ignore[no-untyped-def]

@@ -7,7 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.comparison import Comparison, direction
+from study.comparison import Comparison
+from study.directions import direction
 from study.figures.style import colours, ends, legend_above, shown_units
 from study.intervals import Array
 from study.pairing import Pairing, pair
