@@ -14,27 +14,24 @@ from study.config import Study
 from study.correlation import correlation_problem
 from study.distributions import Input
 from study.intervals import Array
-from study.updating import Change, Update, changes_of
-from study.weights import Weights, tempered
+from study.updating import Change, Update
+from study.weights import Weights
 from study.wells import Inputs
 
 
 def updated_study(found: Update) -> tuple[Study, list[str]]:
     """The study whose inputs are distributed as after the readings, for a new run, and what was approximated, in words.
 
-    Where a new run is needed, the readings count only as far as enough samples are left to fit to (`tempered`); the
-    last of the words then says which share of them is to be used after the run. Inputs that moved keep their kind where
+    Where a new run is needed, the readings count only as far as enough samples bear (`Update.part`); the last of the
+    words then says which share of them is to be used after the run. Inputs that moved keep their kind where
     it is normal or lognormal, with the mean and the deviation after; choices get the weights as probabilities; all
     others become normal, truncated where the prior ends. Rank correlations between those are that of the weighted
     samples where they are clear of chance.
     """
-    study, share, weights = found.study, 1.0, found.weights
-    if found.needs_run:
-        share, weights = tempered(found.share * found.log_likelihoods)
-    weight, left = weights.weight, found.share * (1.0 - share)
+    study, weight, left = found.study, found.bearable.weight, found.share * (1.0 - found.part)
     tree = json.loads(json.dumps(study.resolved()))
     tree["name"] = f"{study.name[:56]}-updated"
-    moved = [change for change in changes_of(study, found.inputs, weights) if change.moved]
+    moved = [change for change in found.changes if change.moved]
     source = f"updated from {len(found.readings.day)} days of readings"
     said = []
     for change in moved:
@@ -44,7 +41,7 @@ def updated_study(found: Update) -> tuple[Study, list[str]]:
         said.append(f"{change.key}: {made.text}")
     given = {each.inputs: each.rank_correlation for each in study.correlations}
     keys = [change.key for change in moved if study.drawn[change.key].kind != "choice"]
-    new = _rank_correlations(keys, found.inputs, weights)
+    new = _rank_correlations(keys, found.inputs, found.bearable)
     given = {pair: r for pair, r in given.items() if not set(pair) <= set(keys)}
     while new and correlation_problem(given | new):
         new = {pair: 0.9 * r for pair, r in new.items() if abs(r) > 0.02}

@@ -26,10 +26,8 @@ from study.likelihood import ReadingError, likelihood_of
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
 from study.statistics import estimate, mean, probability, ratio, usable
-from study.weights import Weights, reweight
+from study.weights import Weights, reweight, tempered
 from study.wells import Inputs, with_fluid
-
-__all__ = ["Answer", "Change", "ReadingError", "Update", "changes_of", "update"]
 
 UNLIKELY = 1e-3
 """Chance of a misfit as large as the best sample's below which no sample explains the readings."""
@@ -39,7 +37,10 @@ MOVED = 0.1
 
 @dataclass(frozen=True)
 class Change:
-    """An input before and after: mean, standard deviation and the ends of its 90 % range, in its unit."""
+    """An input before and after: mean, standard deviation and the ends of its 90 % range, in its unit.
+
+    Where a new run is needed, after the part of the readings' weight that enough samples bear (`Update.part`).
+    """
 
     key: str
     unit: str
@@ -79,6 +80,9 @@ class Update:
         Of these rows: by key, and as of `study.readings.predict`.
     log_likelihoods, weights
         Of these rows, (row,): of all the readings say, and by the share of it.
+    part, bearable
+        Of the share's weight, as much as enough samples bear (`study.weights.tempered`), and the weights by it: all,
+        and the same, unless a new run is needed.
     changes
         Of the drawn inputs, the most narrowed first.
     answers
@@ -97,6 +101,8 @@ class Update:
     predicted: Mapping[str, Array]
     log_likelihoods: Array
     weights: Weights
+    part: float
+    bearable: Weights
     changes: tuple[Change, ...]
     answers: tuple[Answer, ...]
     remarks: tuple[str, ...]
@@ -155,14 +161,15 @@ def update(
     predicted = predict(study, with_fluid(inputs, study.fluid.medium, loop), readings)
     found, misfit, count = likelihood_of(readings, predicted, error)
     weights = reweight(share * found)
+    part, bearable = tempered(share * found) if weights.remark else (1.0, weights)
     remarks = [f"a new run from the updated inputs is needed: {weights.remark}"] if weights.remark else []
     if failed := dataset.sizes["sample"] - len(rows):
         remarks.append(f"{failed:,} of {dataset.sizes['sample']:,} samples failed, and are left out")
     remarks += readings.remarks
     if (chance := float(stats.chi2.sf(misfit.min(), count))) < UNLIKELY:
         remarks.append(
-            f"no sample explains the readings (the best one's misfit has a chance of {chance:.1g}): the truth may lie "
-            "outside the priors, or the errors be larger than stated"
+            f"no sample explains the readings (the best one's misfit has a chance of {max(chance, 1e-99):.1g}): the "
+            "truth may lie outside the priors, or the errors be larger than stated"
         )
     return Update(
         study=study,
@@ -175,7 +182,9 @@ def update(
         predicted=predicted,
         log_likelihoods=found,
         weights=weights,
-        changes=changes_of(study, inputs, weights),
+        part=part,
+        bearable=bearable,
+        changes=changes_of(study, inputs, bearable),
         answers=tuple(_answers(study, good, weights)),
         remarks=tuple(remarks),
     )

@@ -20,19 +20,25 @@ def print_update(found: Update, console: Console) -> None:
         f"driven with {found.readings.driver}; errors: sensor {error.sensor:g} K, model {error.bias:g} K in "
         f"a season, {error.drift:g} K from day to day and {error.daily:g} K on each day"
     )
-    table = Table("input", "unit", "before", "after", "narrower by")
+    if found.needs_run:
+        console.print(
+            f"inputs are told with {found.part:.2%} of the readings' weight, which leaves "
+            f"{found.bearable.effective:,.0f} effective samples; the new run tells the rest, and outputs after it"
+        )
+    table = Table("input", "unit", "before", "after that part" if found.needs_run else "after", "narrower by")
     for change in found.changes:
         if change.moved:
-            before, after = (f"{m:.4g} ± {s:.2g}" for m, s, *_ in (change.prior, change.posterior))
-            table.add_row(change.key, change.unit, before, after, f"{100 * change.narrower:.0f} %")
+            ends = (f"{m:.4g} ± {s:.2g}" for m, s, *_ in (change.prior, change.posterior))
+            table.add_row(change.key, change.unit, *ends, f"{100 * change.narrower:.0f} %")
     if table.row_count:
         console.print(table)
     if still := [change.key for change in found.changes if not change.moved]:
         console.print(f"hardly moved: {', '.join(still)}")
-    table = Table("output", "unit", "before (95 % interval)", "after")
+    table = Table("output", "unit", "before (95 % interval)", *([] if found.needs_run else ["after"]))
     for answer in found.answers:
         form, unit = (".2%", "") if answer.units == "1" else (",.4g", answer.units)
-        table.add_row(answer.words, unit, f"{answer.prior:{form}}", f"{answer.posterior:{form}}")
+        told = (answer.prior,) if found.needs_run else (answer.prior, answer.posterior)
+        table.add_row(answer.words, unit, *(f"{each:{form}}" for each in told))
     console.print(table)
     for remark in remarks:
         console.print(remark)
@@ -52,6 +58,7 @@ def to_json(found: Update) -> str:
             "effective_samples": found.weights.effective,
             "pareto_k": found.weights.pareto_k,
             "needs_run": found.needs_run,
+            "part": found.part,
             "remarks": found.remarks,
             "inputs": [
                 {

@@ -82,15 +82,19 @@ def tempered(log_likelihoods: Array) -> tuple[float, Weights]:
     """The largest share of the readings' information that leaves enough effective samples, and the weights then.
 
     Likelihoods are raised to the share (Neal 2001, Stat. Comput. 11:125); what is left of it can follow in another run.
-    Enough are `FEWEST_EFFECTIVE`, or half of the samples where they are fewer.
+    Enough are `FEWEST_EFFECTIVE`, or half of the samples where they are fewer; and where Pareto's k can be told it is
+    `LARGEST_K` at most.
     """
-    enough = min(FEWEST_EFFECTIVE, 0.5 * len(log_likelihoods))
-    low, high = 0.0, 1.0
-    if reweight(log_likelihoods).effective >= enough:
-        return 1.0, reweight(log_likelihoods)
+    fewest = min(FEWEST_EFFECTIVE, 0.5 * len(log_likelihoods))
+
+    def bear(share: float) -> bool:
+        weights = reweight(share * log_likelihoods)
+        return weights.effective >= fewest and not LARGEST_K < weights.pareto_k < math.inf
+
+    low, high = (1.0, 1.0) if bear(1.0) else (0.0, 1.0)
     while high - low > 1e-3 * high:
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if reweight(middle * log_likelihoods).effective >= enough else (low, middle)
+        low, high = (middle, high) if bear(middle) else (low, middle)
     return low, reweight(low * log_likelihoods)
 
 

@@ -239,6 +239,10 @@ def test_only_samples_that_all_designs_have() -> None:
     found = pair({"a": made_up(), "b": made_up().isel(sample=slice(100, 400)), "c": made_up(samples=256)})
     assert found.paired
     assert found.samples == {"a": 156, "b": 156, "c": 156}
+    assert found.common[0] == "156 samples, of 1,024 in a, 300 in b, 256 in c"
+    few, many = made_up(samples=256), made_up(samples=512, shift=1.0)
+    whole = compare({"few": few, "many": many}, ["electricity"]).outputs
+    assert whole == compare({"few": few, "many": made_up(samples=256, shift=1.0)}, ["electricity"]).outputs
     with pytest.raises(EnsembleError, match="no sample in common"):
         pair({"a": made_up().isel(sample=slice(10)), "b": made_up().isel(sample=slice(20, 30))})
 
