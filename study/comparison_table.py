@@ -7,7 +7,8 @@ from study.comparison import Comparison
 from study.contrasts import CLAIM, Compared
 from study.intervals import CONFIDENCE, Estimate
 from study.json_text import json_text
-from study.summary import SHARES, Line, print_lines
+from study.limits import SHARES
+from study.summary import Line, print_lines
 
 MOST_DIFFERENCES = 20
 """Keys in which the studies differ that are told one by one to a person."""

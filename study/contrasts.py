@@ -107,8 +107,7 @@ def _times_fewer(one: xr.DataArray, two: xr.DataArray, side: Winters) -> Estimat
     parts = [each - float(each.values[good].mean()) for each in (one, two, two - one)]
     if not (parts[2].values[good] != 0.0).any():
         return Estimate(np.nan, remark="no sample differs")
-    found = side.ratio(parts[0] ** 2 + parts[1] ** 2, parts[2] ** 2)
-    return replace(found, low=max(found.low, 0.0) if np.isfinite(found.low) else found.low)
+    return side.ratio(parts[0] ** 2 + parts[1] ** 2, parts[2] ** 2, (0.0, None))
 
 
 def claim_kept(sides: dict[str, Winters], pairing: Pairing) -> Compared | None:

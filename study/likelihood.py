@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from study.intervals import Array
 from study.readings import Readings
@@ -78,7 +78,16 @@ def log_likelihood(observed: Array, predicted: Array, covariance: Array) -> tupl
         (row, reading).
     covariance
         Of their differences, (reading, reading).
+
+    Raises
+    ------
+    ValueError
+        When it is no covariance: errors are not numbers, or next to nothing.
     """
-    white = solve_triangular(cholesky(covariance, lower=True), (observed - predicted).T, lower=True)
+    try:
+        root = cholesky(covariance, lower=True)
+    except (LinAlgError, ValueError):
+        raise ValueError("the errors of readings must be numbers, those of sensors not nothing beside others") from None
+    white = solve_triangular(root, (observed - predicted).T, lower=True)
     misfit = (white**2).sum(axis=0)
     return -0.5 * misfit, misfit

@@ -88,10 +88,10 @@ class Samples:
         """Mean of a number of each row, with its interval."""
         return estimate(mean(self._of_all(values), self.replicate, most_failed=1.0, design=self.study.design))
 
-    def ratio(self, numerator: Array, denominator: Array) -> Estimate:
-        """Ratio of the means of two numbers of each row, with its interval."""
-        both = (self._of_all(numerator), self._of_all(denominator))
-        return estimate(ratio(*both, self.replicate, most_failed=1.0, design=self.study.design))
+    def share(self, part: Array, whole: Array) -> Estimate:
+        """Ratio of the means of two numbers of each row, 1 at most, with its interval."""
+        both, limits = (self._of_all(part), self._of_all(whole)), (None, 1.0)
+        return estimate(ratio(*both, self.replicate, limits=limits, most_failed=1.0, design=self.study.design))
 
     def chance(self, event: NDArray[np.bool_]) -> Estimate:
         """Share of the rows in which something is so, with its interval."""

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from kernels.economics import MOST_PER_TONNE
 from study import statistics
-from study.errors import EnsembleError
+from study.errors import EnsembleError, RunError
 from study.failures import describe_failures
+from study.limits import limits_of
 from study.statistics import MOST_FAILED, Estimate, Limits, estimate, usable
 from study.variables import STATUS_MEANINGS
 from study.winters import Days
@@ -118,11 +119,9 @@ class Winters:
 
     def limits(self, name: str) -> Limits:
         """Lowest and highest that an output can be."""
-        if name in SHARES:
-            return (0.0, 1.0)
-        if name in _HOURS and "season" in self.study:
-            return (0.0, 24.0 * Days.model_validate(self.study["season"]).days)
-        return (0.0, None) if name in (*_HOURS, *_NOT_NEGATIVE) else (None, None)
+        return limits_of(
+            name, season=Days.model_validate(self.study["season"]).days if "season" in self.study else None
+        )
 
     def quantile(self, data: xr.DataArray, share: float) -> Estimate:
         return estimate(statistics.quantile(data, share, over=data.dims, **self.how))
@@ -145,16 +144,11 @@ class Winters:
     def order_statistic(self, data: xr.DataArray, rank: int, limits: Limits) -> Estimate:
         return estimate(statistics.order_statistic(data, rank, OF_WINTERS, limits=limits, **self.how))
 
-    def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray) -> Estimate:
-        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self.how))
+    def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray, limits: Limits = (None, None)) -> Estimate:
+        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, limits=limits, **self.how))
 
     def variance_share(self, data: xr.DataArray) -> Estimate:
         return estimate(statistics.variance_share(data, **self.how))
-
-
-SHARES = ("heating_reliability", "peak_heating_share")
-_HOURS = ("unmet_hours", "longest_shortfall", "cold_hours", "outage_hours", "inlet_limit_hours")
-_NOT_NEGATIVE = ("heat_unmet", "shortfalls", "worst_shortfall", "cold_degree_hours")
 
 
 def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = MOST_FAILED) -> list[Line]:
@@ -170,8 +164,8 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
 
     Raises
     ------
-    ValueError
-        When no sample ended well.
+    RunError
+        When no sample is done, or none ended well.
     EnsembleError
         When too many failed.
     """
@@ -203,9 +197,9 @@ def carbon_lines(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> li
 
 def _usable(dataset: xr.Dataset, most_failed: float) -> Winters:
     if dataset.sizes["sample"] == 0:
-        raise ValueError("no sample is done yet, so there is nothing to say")
+        raise RunError("no sample is done yet, so there is nothing to say")
     if (dataset["status"] != 0).all():
-        raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
+        raise RunError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
     try:
         samples = usable(dataset, most_failed)
     except EnsembleError as error:
@@ -464,7 +458,8 @@ def _own_power(winters: Winters) -> Iterator[Line]:
         ("own_generation_left_share", "own power in the season that other use leaves", left, generated, False),
     ):
         never = not (part != 0).any()  # by night without wind and battery: no matter of sampling
-        yield Line(key, section, words, "%", Estimate(0.0, 0.0, 0.0) if never else winters.ratio(part, whole), shown)
+        share = Estimate(0.0, 0.0, 0.0) if never else winters.ratio(part, whole, (0.0, 1.0))
+        yield Line(key, section, words, "%", share, shown)
     words = "winters whose coldest week is covered whole"
     whole_week = in_week >= (1.0 - ROUNDING) * week
     yield Line("p_coldest_week_covered", section, words, "%", winters.chance(whole_week))

@@ -11,7 +11,7 @@ from the prior: each has a weight in proportion to its likelihood (Smith and Gel
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,10 @@ from study.config import Study, study_of
 from study.errors import EnsembleError
 from study.intervals import Array, Estimate
 from study.likelihood import ReadingError, likelihood_of
+from study.limits import limits_of
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
-from study.statistics import estimate, mean, probability, ratio, usable
+from study.statistics import Limits, estimate, mean, probability, ratio, usable
 from study.weights import Weights, reweight, tempered
 from study.wells import Inputs, with_fluid
 
@@ -216,27 +217,19 @@ def _answers(study: Study, good: xr.Dataset, made: Weights) -> list[Answer]:
     weights = xr.DataArray(made.weight * len(made.weight), dims="sample", coords={"sample": good["sample"]})
     replicate, design = good["replicate"], study.design
 
-    def after(values: xr.DataArray, lowest: float = -math.inf, highest: float = math.inf) -> Estimate:
-        told = estimate(ratio(weights * values, weights, replicate, design=design))
-        if made.remark:
-            return Estimate(told.value, remark=made.remark)
-        return replace(told, low=_between(told.low, lowest, highest), high=_between(told.high, lowest, highest))
+    def after(values: xr.DataArray, limits: Limits) -> Estimate:
+        told = estimate(ratio(weights * values, weights, replicate, limits=limits, design=design))
+        return Estimate(told.value, remark=made.remark) if made.remark else told
 
-    most = {"unmet_hours": (0.0, 24.0 * study.season.days)}
     found = []
     for name in ("carbon_reduction", "unmet_hours", "outlet_temperature_mean"):
-        life = good[name].mean("winter")
+        life, limits = good[name].mean("winter"), limits_of(name, season=study.season.days)
         words = f"{good[name].attrs['long_name']}, mean of a winter"
-        before = estimate(mean(life, replicate, design=design))
-        found.append(Answer(words, good[name].attrs["units"], before, after(life, *most.get(name, ()))))
+        before = estimate(mean(life, replicate, limits=limits, design=design))
+        found.append(Answer(words, good[name].attrs["units"], before, after(life, limits)))
         if name == "carbon_reduction" and study.claim is not None:
             event = life >= study.claim.carbon_reduction
             words = f"probability of {study.claim.carbon_reduction:,.0f} t CO2 or more, on average over the life"
             before = estimate(probability(event, replicate, design=design))
-            found.append(Answer(words, "1", before, after(event.astype(float), 0.0, 1.0)))
+            found.append(Answer(words, "1", before, after(event.astype(float), (0.0, 1.0))))
     return found
-
-
-def _between(end: float, lowest: float, highest: float) -> float:
-    """An end of an interval within what is possible; nan stays nan."""
-    return float(np.clip(end, lowest, highest))

@@ -188,7 +188,7 @@ def worth_of(samples: Samples, measurement: Measurement) -> Worth:
         gain = gains(over, learnt[..., :-1])
         value = samples.mean(gain)
     left = ((centred - guess) ** 2).mean(axis=0)
-    explained = samples.ratio(centred**2 - left, centred**2) if centred.any() else Estimate(0.0)
+    explained = samples.share(centred**2 - left, centred**2) if centred.any() else Estimate(0.0)
     after, certainty = (math.nan,) * 3, Estimate(math.nan)
     if not math.isnan(samples.claim):
         reached = samples.output >= samples.claim
@@ -198,7 +198,7 @@ def worth_of(samples: Samples, measurement: Measurement) -> Worth:
         certainty = Estimate(0.0, remark="the claim is always reached, or never")
         if 0.0 < reached.mean() < 1.0:
             before = _score(reached, reached.mean())
-            certainty = samples.ratio(_score(reached, chance).mean(axis=0) - before, -before)
+            certainty = samples.share(_score(reached, chance).mean(axis=0) - before, -before)
     return Worth(measurement, value, explained, math.sqrt(float(left.mean())), after, certainty, gain)
 
 

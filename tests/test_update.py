@@ -170,6 +170,13 @@ def test_a_bias_of_the_season_is_not_averaged_away() -> None:
     assert of_mean == pytest.approx(0.3**2 + 0.1**2 + (0.1**2 + 0.2**2) / 150, rel=1e-6)
 
 
+@pytest.mark.parametrize("error", [ReadingError(0.0, 1.0, 0.0, 10.0, 0.0), ReadingError(sensor=np.nan)])
+def test_errors_that_are_none_are_refused(error: ReadingError) -> None:
+    covariance = error.covariance(np.arange(9.0), np.zeros(9, np.int64), np.zeros(9, np.int64))
+    with pytest.raises(ValueError, match="errors of readings"):
+        log_likelihood(np.zeros(9), np.zeros((1, 9)), covariance)
+
+
 def test_few_samples_with_the_weight_ask_for_a_new_run() -> None:
     x = np.random.default_rng(1).standard_normal(1000)
     found = reweight(-0.5 * ((x - 3.5) / 0.05) ** 2)
@@ -421,9 +428,6 @@ def test_intervals_stay_within_what_is_possible(traced: Traced) -> None:
     answers = {each.words.split(",")[0]: each for each in updating._answers(case, dataset, weights)}
     after = answers["unmet_hours"].posterior
     assert 0.0 <= after.low <= after.value <= after.high <= 24 * 151
-    share = updating._between(-0.1, 0.0, 1.0), updating._between(1.2, 0.0, 1.0)
-    assert share == (0.0, 1.0)
-    assert np.isnan(updating._between(np.nan, 0.0, 1.0))
 
 
 def test_a_new_run_starts_from_the_updated_inputs(
@@ -506,6 +510,8 @@ def test_the_command_speaks_and_draws(
         (["--output", "a.txt"], "allowed"),
         (["--error", "2 kg"], "kg"),
         (["--bias", "-1 K"], "allowed"),
+        (["--error", "0 K"], "at least 0.001"),
+        (["--drift", "nan K"], "allowed"),
         (["--share", "1.5"], "range"),
     ],
 )

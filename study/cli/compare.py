@@ -1,7 +1,5 @@
 """`hotland compare`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,8 @@ from rich.console import Console
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from study.comparison import Comparison
 
 
@@ -55,38 +55,26 @@ def compare(
     given = named(stores)
     from study.comparison import compare as compare_designs
     from study.comparison_table import print_comparison, to_json
-    from study.ensemble import open_ensemble
+    from study.ensemble import open_ensemble, reading
+    from study.errors import EnsembleError
     from study.sweep import each_design
 
-    with reading_all(given.values()):
+    figure = None
+    with reading(*given.values()):
         designs = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
         if len(designs) < 2:
-            raise click.UsageError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
+            raise EnsembleError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
-        if as_json:
-            click.echo(to_json(comparison))
-        else:
-            print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
         if picture is not None:
-            _draw(comparison, picture)
-
-
-@contextmanager
-def reading_all(stores: Iterable[str]) -> Iterator[None]:
-    """Turn whatever one of some damaged stores brings about into one message."""
-    from study.errors import EnsembleError, HotlandError
-
-    try:
-        yield
-    except (HotlandError, ConnectionError, click.ClickException):
-        raise
-    except Exception as error:
-        text = str(error).splitlines()[0][:200] if str(error) else ""
-        raise EnsembleError(
-            f"{', '.join(stores)}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` tells which"
-        ) from error
+            figure = _drawn(comparison)
+    if as_json:
+        click.echo(to_json(comparison))
+    else:
+        print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
+    if picture is not None and figure is not None:
+        save_picture(figure, picture)
 
 
 def named(stores: tuple[str, ...]) -> dict[str, str]:
@@ -106,11 +94,9 @@ def named(stores: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _draw(comparison: "Comparison", picture: Path) -> None:
+def _drawn(comparison: "Comparison") -> "Figure":
     from matplotlib.figure import Figure
 
     from study.figures import designs
 
-    figure = Figure(figsize=(11, 8.4), layout="constrained")
-    designs(comparison, figure)
-    save_picture(figure, picture)
+    return designs(comparison, Figure(figsize=(11, 8.4), layout="constrained"))

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.errors import HotlandError, RunError
+from study.errors import EnsembleError, HotlandError, RunError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,17 +72,14 @@ def print_summary(
     console = Console(width=WIDTH, highlight=False, markup=False)
     if isinstance(study_of(dataset.attrs), SweptStudy):
         if over != "both":
-            raise click.UsageError(f"--over {over}: allowed with one design, and this is a sweep")
+            raise EnsembleError(f"--over {over}: allowed with one design, and this is a sweep")
         table = table_of(dataset, most_failed=MOST_FAILED if most_failed is None else most_failed)
         if as_json:
             click.echo(designs_to_json(table))
         else:
             print_designs(table, console)
         return
-    try:
-        lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
-    except ValueError as error:
-        raise RunError(str(error)) from error
+    lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
     if as_json:
         click.echo(to_json(dataset, lines, over=over))
     else:

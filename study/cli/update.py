@@ -19,7 +19,7 @@ class Kelvin(click.ParamType):
         if isinstance(value, float):
             return value
         try:
-            return Quantity("K", gt=0, le=100).parse(value)
+            return Quantity("K", ge=0.001, le=100).parse(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
 
