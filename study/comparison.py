@@ -97,12 +97,14 @@ def compare(
     Raises
     ------
     ValueError
-        When there is one design only.
+        When there is one design only, or `alike` is no share.
     UnknownVariableError
         When not all designs have a variable, or it has no better end where one is needed.
     EnsembleError
         When a design has no samples, too many that failed, or no sample in common with others paired to it.
     """
+    if not 0.0 <= alike <= 1.0:
+        raise ValueError(f"a share is 0 to 1, got alike={alike!r}")
     pairing = pair(designs, most_failed=most_failed)
     sides = {
         name: Winters(dataset, pairing.studies[name].resolved(), most_failed)

@@ -30,6 +30,12 @@ class Measurement:
     errors: Mapping[str, float]
     cost: float = math.nan
 
+    def __post_init__(self) -> None:
+        if not self.errors or not all(0.0 <= error < math.inf for error in self.errors.values()):
+            raise ValueError(f"errors are of one input or more, and numbers of at least 0; got {dict(self.errors)!r}")
+        if not math.isnan(self.cost) and not 0.0 <= self.cost < math.inf:
+            raise ValueError(f"a cost is at least 0, got {self.cost!r}")
+
     @property
     def perfect(self) -> bool:
         return not any(self.errors.values())

@@ -15,7 +15,7 @@ from study.errors import EnsembleError
 from study.intervals import MOST_FAILED, Array, Estimate
 from study.pairing import pair
 from study.quantity import NUMBER, short
-from study.statistics import estimate, mean, probability, ratio, usable
+from study.statistics import estimate, mean, probability, ratio, refuse_not_finite, usable
 from study.sweep import each_design
 
 NOT_BUILT = "not built"
@@ -141,7 +141,14 @@ def samples_of(
             "or more"
         )
     rows = next(iter(good.values()))
+    if len(np.unique(rows["replicate"].values)) < 2:
+        raise EnsembleError(
+            f"{', '.join(found)}: the samples that ended well are all of one replicate, and options are chosen by "
+            "others than those that value them; allowed: 2 or more"
+        )
     inputs, remarks = _inputs(good, studies), []
+    if not inputs:
+        raise EnsembleError(f"{', '.join(found)}: no uncertain input, or none in common, so nothing to measure")
     if differing := [key for key in studies[0].uncertain if key not in inputs]:
         remarks.append(f"not the same in all designs, so nothing is said of: {', '.join(differing)}")
     if failed.any():
@@ -154,6 +161,10 @@ def samples_of(
     if utility is not None:
         columns = [_utility(good[name], study, utility, name) for name, study in zip(good, studies, strict=True)]
         worth, units = np.stack([values for values, _ in columns], axis=1), columns[0][1]
+        claims = {name: study.claim.carbon_reduction for name, study in zip(good, studies, strict=True) if study.claim}
+        if utility.startswith("claim:") and len(set(claims.values())) > 1:
+            each = ", ".join(f"{claim:,.0f} t in {name}" for name, claim in claims.items())
+            remarks.append(f"each design is paid for by the claim of its own study: {each}")
     best = int(worth.mean(axis=0).argmax()) if utility is not None else 0
     if len(good) == 1:
         if utility is not None and direction(utility) == "lower":
@@ -163,6 +174,7 @@ def samples_of(
             )
         worth, options = np.column_stack([worth, np.zeros(len(worth))]), (*options, NOT_BUILT)
     output = list(good.values())[best]["carbon_reduction"]
+    refuse_not_finite("carbon_reduction", output.values)
     claim = studies[best].claim
     of = "" if len(good) == 1 else f", of {options[best]}"
     return Samples(
@@ -210,6 +222,7 @@ def _inputs(good: Mapping[str, xr.Dataset], studies: Sequence[Study]) -> dict[st
         if all(key in study.uncertain for study in studies):
             first, *others = (each[variable_name(key)].values for each in good.values())
             if all(np.array_equal(first, other) for other in others):
+                refuse_not_finite(key, first)
                 found[key] = first.astype(float)
     return found
 

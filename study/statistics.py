@@ -73,6 +73,7 @@ __all__ = [
     "probability",
     "quantile",
     "ratio",
+    "refuse_not_finite",
     "return_level",
     "usable",
     "variance_share",
@@ -111,6 +112,14 @@ def usable(dataset: xr.Dataset, most_failed: float = MOST_FAILED) -> xr.Dataset:
     failed = dataset["status"] != 0
     _refuse(int(failed.sum()), dataset.sizes["sample"], most_failed)
     return dataset.assign_coords(failed=failed, replicate=dataset["replicate"])
+
+
+def refuse_not_finite(name: str, good: Array) -> None:
+    """Raise EnsembleError when what samples that ended well gave is not finite: the kernels see to that."""
+    if not np.isfinite(good).all():
+        raise EnsembleError(
+            f"{name} is not finite in samples whose status is ok: the ensemble is damaged; `hotland verify` tells where"
+        )
 
 
 def estimate(found: xr.Dataset) -> Estimate:

@@ -16,7 +16,7 @@ from study import statistics
 from study.errors import EnsembleError, RunError
 from study.failures import describe_failures
 from study.limits import limits_of
-from study.statistics import MOST_FAILED, Estimate, Limits, estimate, usable
+from study.statistics import MOST_FAILED, Estimate, Limits, estimate, refuse_not_finite, usable
 from study.variables import STATUS_MEANINGS
 from study.winters import Days
 
@@ -87,11 +87,7 @@ class Winters:
 
     def values(self, name: str) -> xr.DataArray:
         values = self.dataset[name].compute()  # `load` would keep it, and all others, in memory
-        if not np.isfinite(self.good(values)).all():
-            raise EnsembleError(
-                f"{name} is not finite in samples whose status is ok: the ensemble is damaged; `hotland verify` tells "
-                "where"
-            )
+        refuse_not_finite(name, self.good(values))
         return values
 
     def good(self, data: xr.DataArray) -> Any:

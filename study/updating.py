@@ -26,7 +26,7 @@ from study.likelihood import ReadingError, likelihood_of
 from study.limits import limits_of
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
-from study.statistics import Limits, estimate, mean, probability, ratio, usable
+from study.statistics import Limits, estimate, mean, probability, ratio, refuse_not_finite, usable
 from study.weights import Weights, reweight, tempered
 from study.wells import Inputs, with_fluid
 
@@ -34,6 +34,7 @@ UNLIKELY = 1e-3
 """Chance of a misfit as large as the best sample's below which no sample explains the readings."""
 MOVED = 0.1
 """An input moved when its mean shifted, or its standard deviation shrank, by that share of the prior's deviation."""
+_OUTPUTS = ("carbon_reduction", "unmet_hours", "outlet_temperature_mean")
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def update(
     Raises
     ------
     EnsembleError
-        When too many samples failed, none ended well, or the store holds several designs.
+        When too many samples failed, none ended well, no input is uncertain, or the store holds several designs.
     ConfigError
         When the readings are wrong, or the study's wells cannot be driven with them.
     ValueError
@@ -150,12 +151,16 @@ def update(
     error, study = error or ReadingError(), study_of(dataset.attrs)
     if study.points > 1:
         raise EnsembleError(f"the store holds {study.points} designs; allowed: one (study.sweep.designs gives each)")
+    if not study.drawn:
+        raise EnsembleError(f"{study.name}: no input is uncertain, so readings have nothing to tell")
     if not isinstance(readings, Readings):
         readings = read_readings(readings, study)
     good = usable(dataset)
     good = good.isel(sample=np.flatnonzero(~good["failed"].values)).drop_vars("failed")
     if not good.sizes["sample"]:
         raise EnsembleError("no sample ended well: nothing to learn")
+    for name in (*_OUTPUTS, "loop_temperature_mean"):
+        refuse_not_finite(name, good[name].values)
     rows = good["sample"].values
     inputs = sample_inputs(study, rows)
     loop = good["loop_temperature_mean"].isel(winter=0).values
@@ -168,9 +173,10 @@ def update(
         remarks.append(f"{failed:,} of {dataset.sizes['sample']:,} samples failed, and are left out")
     remarks += readings.remarks
     if (chance := float(stats.chi2.sf(misfit.min(), count))) < UNLIKELY:
+        said = f"{chance:.1g}" if chance > 1e-99 else "less than 1e-99"
         remarks.append(
-            f"no sample explains the readings (the best one's misfit has a chance of {max(chance, 1e-99):.1g}): the "
-            "truth may lie outside the priors, or the errors be larger than stated"
+            f"no sample explains the readings (the best one's misfit has a chance of {said}): the truth may lie "
+            "outside the priors, or the errors be larger than stated"
         )
     return Update(
         study=study,
@@ -222,7 +228,7 @@ def _answers(study: Study, good: xr.Dataset, made: Weights) -> list[Answer]:
         return Estimate(told.value, remark=made.remark) if made.remark else told
 
     found = []
-    for name in ("carbon_reduction", "unmet_hours", "outlet_temperature_mean"):
+    for name in _OUTPUTS:
         life, limits = good[name].mean("winter"), limits_of(name, season=study.season.days)
         words = f"{good[name].attrs['long_name']}, mean of a winter"
         before = estimate(mean(life, replicate, limits=limits, design=design))

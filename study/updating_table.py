@@ -22,7 +22,7 @@ def print_update(found: Update, console: Console) -> None:
     )
     if found.needs_run:
         console.print(
-            f"inputs are told with {found.part:.2%} of the readings' weight, which leaves "
+            f"inputs are told with {100 * found.part:.2g} % of the readings' weight, which leaves "
             f"{found.bearable.effective:,.0f} effective samples; the new run tells the rest, and outputs after it"
         )
     table = Table("input", "unit", "before", "after that part" if found.needs_run else "after", "narrower by")

@@ -140,7 +140,7 @@ def values_of(samples: Samples, measurements: Iterable[Measurement] = ()) -> Wor
         if unknown := [key for key in each.errors if key not in samples.inputs]:
             raise EnsembleError(
                 f"--measure {short(each.name)}: {', '.join(unknown)}: not the same in all designs; allowed: "
-                f"{', '.join(samples.inputs) or 'none, as they share no input'}"
+                f"{', '.join(samples.inputs)}"
             )
     perfect = {
         kind: [

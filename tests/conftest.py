@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from study.config import Study
@@ -28,6 +29,16 @@ def variant(study: Study, changes: dict[str, Any]) -> Study:
             node = node[part]
         node[last] = value
     return Study.model_validate(data)
+
+
+def without_doubt(study: Study) -> Study:
+    """Return the study with the first value of its design in the place of every distribution."""
+    from study.quantity import to_text
+    from study.sampling import sample_inputs
+
+    values = sample_inputs(study, np.arange(1))
+    known = {key: to_text(float(values[key][0]), item.unit) for key, item in study.drawn.items()}
+    return variant(study, {"correlations": [], **known})
 
 
 def made(study: Study, folder: Path) -> Path:

@@ -387,6 +387,10 @@ def test_the_command(
         ),
         (["base.zarr", "wide.zarr", "--picture", "x.gif"], "--picture x.gif: allowed: a file named .png, .svg or .pdf"),
         (["base.zarr", "wide.zarr", "--picture", "no/x.png"], "no/x.png: cannot be written"),
+        (
+            ["base.zarr", "wide.zarr", "--at", "wells=3"],
+            "of one design each; --at chooses designs of a sweep",
+        ),
         (["base.zarr", "wide.zarr", "--alike", "-1"], "'-1': allowed: 0 to 1, or 0% to 100%"),
     ],
 )
@@ -407,6 +411,8 @@ def test_wrong_input_is_one_message(
 def test_python_refuses_what_it_cannot_compare() -> None:
     with pytest.raises(ValueError, match="two or more, got 1"):
         study.compare({"a": made_up()})
+    with pytest.raises(ValueError, match="alike=nan"):
+        study.compare({"a": made_up(), "b": made_up()}, alike=np.nan)
     with pytest.raises(EnsembleError, match=r"^b: no sample is done yet"):
         study.compare({"a": made_up(), "b": made_up().isel(sample=slice(0))})
     endless = [made_up().assign(payback_time=("sample", np.full(1024, np.inf), {"units": "yr"})) for _ in "ab"]

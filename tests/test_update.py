@@ -22,7 +22,7 @@ from kernels.readings import prescribed_step
 from study import figures, updating
 from study.cli import main
 from study.config import Study, load_study
-from study.errors import ConfigError
+from study.errors import ConfigError, EnsembleError
 from study.likelihood import likelihood_of, log_likelihood
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
@@ -30,7 +30,7 @@ from study.simulation import field_of_wells
 from study.updating import ReadingError
 from study.weights import pareto_shape, reweight, tempered
 from study.wells import Inputs, with_fluid
-from tests.conftest import SMOKE, made, variant
+from tests.conftest import SMOKE, made, variant, without_doubt
 
 Array = NDArray[np.float64]
 WINTERS = 3
@@ -512,7 +512,10 @@ def test_the_command_speaks_and_draws(
         (["--bias", "-1 K"], "allowed"),
         (["--error", "0 K"], "at least 0.001"),
         (["--drift", "nan K"], "allowed"),
-        (["--share", "1.5"], "range"),
+        (["--share", "1.5"], "allowed"),
+        (["--share", "0"], "allowed"),
+        (["--share", "nan"], "allowed"),
+        (["--output", "nowhere/a.yaml"], "nowhere/a.yaml: cannot be written"),
     ],
 )
 def test_wrong_options_are_refused(
@@ -528,6 +531,17 @@ def test_wrong_options_are_refused(
         run_update(monkeypatch, str(traced.store), "--observed", str(path), *arguments)
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_samples_that_have_nothing_to_learn_are_refused(traced: Traced, tmp_path: Path) -> None:
+    readings = read_readings(write(tmp_path / "readings.csv", traced, 5), traced.study)
+    sure = traced.dataset.assign_attrs(study=json.dumps(without_doubt(traced.study).resolved()))
+    with pytest.raises(EnsembleError, match="no input is uncertain"):
+        study.update(sure, readings)
+    spoilt = traced.dataset.copy(deep=True)
+    spoilt["carbon_reduction"][3, 0] = np.nan
+    with pytest.raises(EnsembleError, match="carbon_reduction is not finite in samples whose status is ok"):
+        study.update(spoilt, readings)
 
 
 def test_wells_whose_flow_or_summer_was_not_read_are_refused(traced: Traced, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
     from study.comparison import Comparison
@@ -55,13 +56,12 @@ def compare(
     given = named(stores)
     from study.comparison import compare as compare_designs
     from study.comparison_table import print_comparison, to_json
-    from study.ensemble import open_ensemble, reading
+    from study.ensemble import reading
     from study.errors import EnsembleError
-    from study.sweep import each_design
 
     figure = None
     with reading(*given.values()):
-        designs = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
+        designs = opened(given, at)
         if len(designs) < 2:
             raise EnsembleError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
@@ -75,6 +75,19 @@ def compare(
         print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
     if picture is not None and figure is not None:
         save_picture(figure, picture)
+
+
+def opened(stores: dict[str, str], at: tuple[str, ...]) -> "dict[str, xr.Dataset]":
+    """Ensembles by the names of their designs, in the place of a sweep those of its designs that `at` says."""
+    from study.config import study_of
+    from study.ensemble import open_ensemble
+    from study.errors import EnsembleError
+    from study.sweep import SweptStudy, each_design
+
+    datasets = {name: open_ensemble(store) for name, store in stores.items()}
+    if at and not any(isinstance(study_of(each.attrs), SweptStudy) for each in datasets.values()):
+        raise EnsembleError(f"{', '.join(stores)}: of one design each; --at chooses designs of a sweep")
+    return each_design(datasets, at)
 
 
 def named(stores: tuple[str, ...]) -> dict[str, str]:

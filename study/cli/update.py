@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture
+from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
 
 
 class Kelvin(click.ParamType):
@@ -33,8 +33,8 @@ class Kelvin(click.ParamType):
 @click.option("--daily", type=Kelvin(), help="Of the model on each day by itself: 0.15 K unless given.")
 @click.option(
     "--share",
-    type=click.FloatRange(0.0, 1.0, min_open=True),
-    default=1.0,
+    default="1",
+    metavar="SHARE",
     help="Of the readings' weight: what an earlier update says is left of them.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the study with the updated inputs: a YAML file.")
@@ -48,7 +48,7 @@ def update(
     bias: float | None,
     drift: float | None,
     daily: float | None,
-    share: float,
+    share: str,
     output: Path | None,
     picture: Path | None,
     at: tuple[str, ...],
@@ -68,13 +68,15 @@ def update(
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
     refuse_no_picture(picture)
+    if not (left := share_of("--share", share)):
+        raise click.BadParameter(f"{share!r}: allowed: above 0", param_hint="--share")
     errors = {"sensor": sensor, "bias": bias, "drift": drift, "daily": daily}
     given = {name: value for name, value in errors.items() if value is not None}
     dataset = open_ensemble(store)
     with reading(Storage.at(store)):
         dataset = one_design(dataset, at, store=store)
         readings = read_readings(observed, study_of(dataset.attrs))
-        found = learn(dataset, readings, error=ReadingError(**given), share=share)
+        found = learn(dataset, readings, error=ReadingError(**given), share=left)
     if as_json:
         click.echo(to_json(found))
     else:
@@ -83,7 +85,10 @@ def update(
         _draw(found, picture)
     if output is not None:
         following, said = updated_study(found)
-        write_study(following, output)
+        try:
+            write_study(following, output)
+        except OSError as error:
+            raise click.UsageError(f"{output}: cannot be written: {error.strerror or error}") from error
         for line in said:
             click.echo(line, err=True)
         click.echo(f"next: hotland run {output} (the store will be ensembles/{following.name}.zarr)", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.cli.compare import named
+from study.cli.compare import named, opened
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
 
 if TYPE_CHECKING:
@@ -58,14 +58,12 @@ def value(
     if wrong := [cost for cost in costs if not (math.isfinite(cost) and cost >= 0.0)]:
         raise click.UsageError(f"--cost {wrong[0]:g}: allowed: at least 0")
     given = named(stores)
-    from study.ensemble import open_ensemble, reading
-    from study.sweep import each_design
+    from study.ensemble import reading
     from study.value import samples_of, values_of
     from study.value_table import print_values, to_json
 
     with reading(*given.values()):
-        datasets = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
-        samples = samples_of(datasets, utility=utility, most_failed=most)
+        samples = samples_of(opened(given, at), utility=utility, most_failed=most)
     if costs and not samples.decides:
         raise click.UsageError("--cost: nothing to hold it against; allowed: with --utility, or a net_present_value")
     found = values_of(samples, _measurements(measures, costs, samples.study))

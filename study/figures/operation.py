@@ -24,7 +24,7 @@ def learned(found: Update, figure: Figure) -> Figure:
     predicted = found.predicted["outlet_temperature"]
     even = np.full(len(predicted), 1.0 / len(predicted))
     weighted = found.bearable.weight
-    after = f"after {found.part:.2%} of the readings' weight" if found.needs_run else "after"
+    after = f"after {100 * found.part:.2g} % of the readings' weight" if found.needs_run else "after"
     for weight, colour, label in (
         (even, ink.grey, "90 % of the samples before"),
         (weighted, ink.blue, f"90 % {after}"),
