@@ -5,11 +5,9 @@ From the rows that extend the ensemble (`study.pick_freeze`) where there are som
 
 import difflib
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,6 +21,7 @@ from study.ensemble import ROOT, open_ensemble, open_rows, read_metadata, readin
 from study.errors import EnsembleError, HotlandError
 from study.failures import describe_failures
 from study.intervals import Array
+from study.json_text import json_text
 from study.pick_freeze import (
     Column,
     MixedStudy,
@@ -444,15 +443,7 @@ def _number(found: xr.Dataset, name: str) -> Number:
 
 def to_json(answer: Answer) -> str:
     """The answer for a program; null where there is no number."""
-
-    def plain(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: plain(value) for key, value in node.items()}
-        if isinstance(node, list | tuple):
-            return [plain(value) for value in node]
-        return None if isinstance(node, float) and not np.isfinite(node) else node
-
-    return json.dumps({"confidence": 0.95, **plain(asdict(answer))}, indent=1, ensure_ascii=False)
+    return json_text({"confidence": 0.95, **asdict(answer)})
 
 
 def print_tables(answer: Answer, console: Console) -> None:

@@ -15,6 +15,7 @@ from kernels.economics import MOST_PER_TONNE
 from study import statistics
 from study.errors import EnsembleError, RunError
 from study.failures import describe_failures
+from study.json_text import json_text
 from study.limits import limits_of
 from study.statistics import MOST_FAILED, Estimate, Limits, estimate, refuse_not_finite, usable
 from study.variables import STATUS_MEANINGS
@@ -552,12 +553,9 @@ def to_json(dataset: xr.Dataset, lines: list[Line], *, over: Over = "both") -> s
     answer: dict[str, Any] = {**_counts(dataset), "over": over, "confidence": statistics.CONFIDENCE}
     for line in lines:
         pure = line.units.startswith("%") or not line.units
-        numbers = {
-            name: value if isinstance(value, str) else value if np.isfinite(value) else None
-            for name, value in asdict(line.estimate).items()
-        }
-        answer[line.key] = {"words": f"{line.section}: {line.words}", "units": "1" if pure else line.units, **numbers}
-    return json.dumps(answer, indent=1, ensure_ascii=False)
+        about = {"words": f"{line.section}: {line.words}", "units": "1" if pure else line.units}
+        answer[line.key] = about | asdict(line.estimate)
+    return json_text(answer)
 
 
 def _counts(dataset: xr.Dataset) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """`hotland update`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+
+if TYPE_CHECKING:
+    from study.updating import Update
 
 
 class Kelvin(click.ParamType):
@@ -94,7 +98,7 @@ def update(
         click.echo(f"next: hotland run {output} (the store will be ensembles/{following.name}.zarr)", err=True)
 
 
-def _draw(found, picture: Path) -> None:  # type: ignore[no-untyped-def]
+def _draw(found: "Update", picture: Path) -> None:
     from matplotlib.figure import Figure
 
     from study.figures.operation import learned
