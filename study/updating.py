@@ -155,10 +155,12 @@ def update(
         raise EnsembleError(f"{study.name}: no input is uncertain, so readings have nothing to tell")
     if not isinstance(readings, Readings):
         readings = read_readings(readings, study)
+    if not dataset.sizes["sample"]:
+        raise EnsembleError(f"{study.name}: no sample is done yet, so nothing to learn from")
     good = usable(dataset)
     good = good.isel(sample=np.flatnonzero(~good["failed"].values)).drop_vars("failed")
     if not good.sizes["sample"]:
-        raise EnsembleError("no sample ended well: nothing to learn")
+        raise EnsembleError(f"{study.name}: no sample ended well, so nothing to learn from")
     for name in (*_OUTPUTS, "loop_temperature_mean"):
         refuse_not_finite(name, good[name].values)
     rows = good["sample"].values
