@@ -5,7 +5,7 @@ circulates all season long. Arrays are (…, lane), lane the last and one sample
 whole field, W and Wh.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -258,6 +258,38 @@ def field_of(wells: Wells) -> Field:
     return Field(wells.number, 1.0 / wells.number, wells.flow, pump_flow, wells.friction, wells.buoyancy)
 
 
+def circulate(
+    state: State, wells: Wells, steps: Steps, inlet_of: Callable[[Array], Array]
+) -> tuple[Array, Array, Array]:
+    """Let the water circulate at its full flow for one step of any length; `state` is updated.
+
+    Parameters
+    ----------
+    steps
+        From `prepare_steps(wells, length)`.
+    inlet_of
+        The temperature of the water entering the wells that follows from A, °C, both (lane,), where outlet = A + B ·
+        inlet (`kernels.coaxial`) and B is `steps.counterflow.slope[0]`.
+
+    Returns
+    -------
+    That temperature and A, °C, (lane,), and the heat flow from rock and walls, W/m, (node, lane).
+    """
+    nodes, lanes = state.down.shape
+    segment, c = wells.column.segment, steps.counterflow
+    rest, flux = np.empty((2, nodes, lanes))
+    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
+    at = np.repeat(segment, 2)
+    for node in range(nodes):
+        recall(steps.decay, wells.weight[at[node]], state.memory[node], wells.column.undisturbed[node], rest[node])
+    sweep_up(c, segment, rest, state.down, state.up, source, offset)
+    inlet = inlet_of(offset[0])
+    sweep_down(c, segment, rest, source, offset, inlet, np.empty((2, lanes)), state.down, state.up, flux)
+    for node in range(nodes):
+        advance(steps.decay, flux[node], state.memory[node])
+    return inlet, offset[0], flux
+
+
 def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maximum_inlet: Array) -> tuple[Array, ...]:
     """Put heat into the field for one step of any length; `state` is updated.
 
@@ -275,26 +307,19 @@ def summer_recharge(state: State, wells: Wells, steps: Steps, power: Array, maxi
     -------
     Mean heat taken by one well, its heat flow from rock and walls (negative), and the power of its pump, W, (lane,).
     """
-    nodes, lanes = state.down.shape
-    segment, c = wells.column.segment, steps.counterflow
-    rest, flux = np.empty((2, nodes, lanes))
-    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
-    at = np.repeat(segment, 2)
-    for node in range(nodes):
-        recall(steps.decay, wells.weight[at[node]], state.memory[node], wells.column.undisturbed[node], rest[node])
-    sweep_up(c, segment, rest, state.down, state.up, source, offset)
+    keeps = 1.0 - steps.counterflow.slope[0]  # share of a warmer inlet that stays below
     rested = State(*(value.copy() for value in state))
     rock_at_rest = summer_rest(rested, wells, steps)
-    settled = offset[0] / (1.0 - c.slope[0])  # water that gives and takes nothing
-    inlet = settled + power / (wells.number * wells.flow * (1.0 - c.slope[0]))
-    inlet = np.maximum(settled, np.minimum(inlet, maximum_inlet))
-    sweep_down(c, segment, rest, source, offset, inlet, np.empty((2, lanes)), state.down, state.up, flux)
-    for node in range(nodes):
-        advance(steps.decay, flux[node], state.memory[node])
-    length = 0.5 * wells.column.length[at]
+
+    def as_warm_as_allowed(offset: Array) -> Array:
+        settled = offset / keeps  # water that gives and takes nothing
+        return np.maximum(settled, np.minimum(settled + power / (wells.number * wells.flow * keeps), maximum_inlet))
+
+    inlet, offset, flux = circulate(state, wells, steps, as_warm_as_allowed)
+    length = 0.5 * wells.column.length[np.repeat(wells.column.segment, 2)]
     head = (length * (state.up - state.down)).sum(axis=0)
     pressure = np.maximum(0.0, wells.friction - wells.buoyancy * head)
-    taken = wells.flow * (1.0 - c.slope[0]) * (inlet - settled)
+    taken = wells.flow * keeps * (inlet - offset / keeps)
     pump, rock = wells.volume_flow * pressure / wells.pump_efficiency, (length * flux).sum(axis=0)
     idle = ~(taken > 0.0)  # nobody would circulate
     for mine, resting in zip(state, rested, strict=True):

@@ -6,9 +6,7 @@ The water circulates all the time at its full flow, as in a season. Arrays are (
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.coaxial import sweep_down, sweep_up
-from kernels.ground import advance, recall
-from kernels.operation import State, Steps, Wells
+from kernels.operation import State, Steps, Wells, circulate
 
 Array = NDArray[np.float64]
 
@@ -40,20 +38,12 @@ def prescribed_step(
     """
     if (inlet is None) == (heat is None):
         raise ValueError("give exactly one of inlet and heat")
-    nodes, lanes = state.down.shape
-    segment, counterflow = wells.column.segment, steps.counterflow
-    rest, flux = np.empty((2, nodes, lanes))
-    source, offset = np.empty((nodes // 2, 4, lanes)), np.empty((nodes // 2 + 1, lanes))
-    at = np.repeat(segment, 2)
-    for node in range(nodes):
-        recall(steps.decay, wells.weight[at[node]], state.memory[node], wells.column.undisturbed[node], rest[node])
-    sweep_up(counterflow, segment, rest, state.down, state.up, source, offset)
-    slope = counterflow.slope[0]
-    if heat is None:
-        entering = np.full(lanes, inlet)
-    else:
-        entering = (offset[0] - heat / (wells.number * wells.flow)) / (1.0 - slope)
-    sweep_down(counterflow, segment, rest, source, offset, entering, np.empty((2, lanes)), state.down, state.up, flux)
-    for node in range(nodes):
-        advance(steps.decay, flux[node], state.memory[node])
-    return entering, offset[0] + slope * entering
+    slope = steps.counterflow.slope[0]
+
+    def entering(offset: Array) -> Array:
+        if heat is None:
+            return np.full_like(offset, inlet)
+        return (offset - heat / (wells.number * wells.flow)) / (1.0 - slope)
+
+    enters, offset, _ = circulate(state, wells, steps, entering)
+    return enters, offset + slope * enters

@@ -32,7 +32,8 @@ def variant(study: Study, changes: dict[str, Any]) -> Study:
 
 def made(study: Study, folder: Path) -> Path:
     """Compute a study's ensemble in this process, without Ray; returns its store."""
-    from study.engine import compute_block, prepare
+    from study.blocks import compute_block
+    from study.engine import prepare
     from study.storage import Storage
 
     store = folder / f"{study.name}.zarr"

@@ -13,10 +13,11 @@ import xarray as xr
 
 from kernels import LANES
 from study import drivers, figures
+from study.blocks import compute_block
 from study.cli import main
 from study.config import CHANCE, Study, load_study, variable_name
 from study.drivers import Drivers, Index, Number, UnknownOutputError, to_json, what_drives
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.ensemble import open_rows
 from study.errors import EnsembleError
 from study.pick_freeze import MixedStudy, columns_of, extended_study, store_of

@@ -28,10 +28,11 @@ from kernels.economics import (
 from kernels.tariff import energy_by_period
 from study import figures
 from study.accounting import account
+from study.blocks import compute_block
 from study.config import ConfigError, Study, load_study
 from study.costs import costs, price
 from study.drivers import acts_on, print_tables, what_drives
-from study.engine import asked, compute_block, prepare
+from study.engine import asked, prepare
 from study.ensemble import Ensemble
 from study.ledgers import COST_PARTS, cost_parts, ledgers
 from study.pick_freeze import MixedStudy, groups_of

@@ -15,8 +15,9 @@ import zarr
 
 from study import ensemble as ensemble_module
 from study import provenance
+from study.blocks import compute_block
 from study.config import Study, load_study, variable_name
-from study.engine import compute_block, execute, prepare
+from study.engine import execute, prepare
 from study.ensemble import FORMAT, RECEIPTS, ROOT, Block, Ensemble, digest, encode, open_ensemble, refuse_other_study
 from study.errors import EnsembleError, RunError, StorageError
 from study.plan import Plan

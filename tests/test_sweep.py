@@ -17,10 +17,11 @@ from ruamel.yaml import YAML
 
 import study
 from study import figures
+from study.blocks import compute_block
 from study.comparison import compare
 from study.config import load_study, most_compact_grid, study_of
 from study.drivers import extend, what_drives
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.errors import ConfigError, EnsembleError
 from study.reaccounting import reaccount
 from study.report import report
