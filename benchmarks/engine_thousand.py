@@ -214,7 +214,7 @@ def measure(
         progress = Progress(study.samples, Tally.empty(study), workers=cores)
         slept: list[tuple[Slept, float]] = []
 
-        class Job(Job):
+        class Watched(Job):
             def _received(self, done: Done) -> None:
                 super()._received(done)
                 assert isinstance(done, Slept)
@@ -229,7 +229,7 @@ def measure(
                 stop.wait(2.0)
 
         watcher = threading.Thread(target=look, daemon=True)
-        job = Job(study, ensemble, list(ensemble.blocks()), _NoRun(), progress, watch)  # type: ignore[arg-type]
+        job = Watched(study, ensemble, list(ensemble.blocks()), _NoRun(), progress, watch)  # type: ignore[arg-type]
         family = engine_processes.family(os.getpid())
         before, began, own = engine_processes.processor_time(family), time.monotonic(), time.process_time()
         watcher.start()
