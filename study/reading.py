@@ -110,7 +110,7 @@ def validate(model: type[D], data: Mapping[Any, Any], *, label: str, folder: Pat
     Raises
     ------
     ConfigError
-        With one line for each problem.
+        With one line for each problem, keys that are unknown first.
     """
     try:
         return model.model_validate(data, context={"folder": folder})
@@ -119,6 +119,7 @@ def validate(model: type[D], data: Mapping[Any, Any], *, label: str, folder: Pat
         places = {details["loc"][:n] for details in problems for n in range(len(details["loc"]))}
         # of a list with a wrong entry pydantic also says that it is too short
         said = [details for details in problems if details["type"] != "too_short" or details["loc"] not in places]
+        said.sort(key=lambda details: details["type"] != "extra_forbidden")  # a misspelt key is why another is missing
         lines = [_problem(model, details) for details in said]
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} more problems"]
