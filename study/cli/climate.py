@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.cli.screen import WIDTH
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,9 +50,9 @@ def climate(
         ("--picture", picture, (".png", ".svg", ".pdf")),
     ):
         if path is not None and path.suffix not in kinds:
-            raise click.UsageError(f"{option} {path}: allowed: a file named {', '.join(kinds[:-1])} or {kinds[-1]}")
+            raise OptionError(f"{option} {path}: allowed: a file named {', '.join(kinds[:-1])} or {kinds[-1]}")
     if column is not None and file.suffix.lower() == ".epw":
-        raise click.UsageError(f"--column {column}: allowed: with CSV or NetCDF; an EPW file has one temperature")
+        raise OptionError(f"--column {column}: allowed: with CSV or NetCDF; an EPW file has one temperature")
     from study.climate import compare, fit_climate, heating_season, to_yaml
     from study.errors import ConfigError
     from study.weather_file import read_design_conditions, read_weather
@@ -87,7 +88,7 @@ def climate(
             climate_fit(comparison, Figure(figsize=(10, 8), layout="constrained")).savefig(picture, dpi=120)
             click.echo(f"wrote {picture}", err=True)
     except OSError as error:
-        raise click.UsageError(f"{error.filename}: cannot be written: {error.strerror or error}") from error
+        raise OptionError(f"{error.filename}: cannot be written: {error.strerror or error}") from error
 
 
 def _print_fit(comparison: "xr.Dataset") -> None:

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     from study.comparison import Comparison
@@ -61,7 +62,7 @@ def compare(
     with reading_all(given.values()):
         designs = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
         if len(designs) < 2:
-            raise click.UsageError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
+            raise OptionError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
@@ -80,7 +81,7 @@ def reading_all(stores: Iterable[str]) -> Iterator[None]:
 
     try:
         yield
-    except (HotlandError, ConnectionError, click.ClickException):
+    except (HotlandError, ConnectionError):
         raise
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
@@ -97,9 +98,9 @@ def named(stores: tuple[str, ...]) -> dict[str, str]:
         if not equals or "/" in name:
             name, store = given.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), given
         if not name or not store:
-            raise click.UsageError(f"{given}: allowed: STORE or NAME=STORE")
+            raise OptionError(f"{given}: allowed: STORE or NAME=STORE")
         if name in found:
-            raise click.UsageError(
+            raise OptionError(
                 f"{given}: {found[name]} is named {name} too; allowed: names of their own, such as other={store}"
             )
         found[name] = store

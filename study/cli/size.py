@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.cli.screen import WIDTH, running, screen, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     from study.sizing import Found, Goal, Tried
@@ -61,7 +62,7 @@ def size(
 
     sure = share_of("--confidence", confidence)
     if not 0.5 <= sure < 1.0:
-        raise click.BadParameter(f"{confidence!r}: allowed: 50 % to below 100 %", param_hint="--confidence")
+        raise OptionError(f"--confidence {confidence!r}: allowed: 50 % to below 100 %")
     tried = Range.of(config, key=key, limits=limits, step=step, until=until, samples=samples, output=output)
     values = "value" if len(tried.names) == 1 else "values"
     with screen() as say:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture
+from study.errors import OptionError
 
 
 class Kelvin(click.ParamType):
@@ -65,7 +66,7 @@ def update(
     from study.updating import update as learn
 
     if output is not None and output.suffix not in (".yaml", ".yml"):
-        raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
+        raise OptionError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
     refuse_no_picture(picture)
     errors = {"sensor": sensor, "bias": bias, "drift": drift, "daily": daily}
     given = {name: value for name, value in errors.items() if value is not None}

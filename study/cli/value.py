@@ -10,6 +10,7 @@ from rich.table import Table
 
 from study.cli.compare import named, reading_all
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     from study.config import Study
@@ -54,11 +55,9 @@ def value(
     most = share_of("--most-failed", most_failed)
     refuse_no_picture(picture)
     if costs and len(costs) != len(measures):
-        raise click.UsageError(
-            f"--cost: {len(costs)} given; allowed: none, or one for each of {len(measures)} --measure"
-        )
+        raise OptionError(f"--cost: {len(costs)} given; allowed: none, or one for each of {len(measures)} --measure")
     if wrong := [cost for cost in costs if not (math.isfinite(cost) and cost >= 0.0)]:
-        raise click.UsageError(f"--cost {wrong[0]:g}: allowed: at least 0")
+        raise OptionError(f"--cost {wrong[0]:g}: allowed: at least 0")
     given = named(stores)
     from study.ensemble import open_ensemble
     from study.sweep import each_design
@@ -68,7 +67,7 @@ def value(
         datasets = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
         samples = samples_of(datasets, utility=utility, most_failed=most)
     if costs and not samples.decides:
-        raise click.UsageError("--cost: nothing to hold it against; allowed: with --utility, or a net_present_value")
+        raise OptionError("--cost: nothing to hold it against; allowed: with --utility, or a net_present_value")
     found = values_of(samples, _measurements(measures, costs, samples.study))
     if as_json:
         click.echo(to_json(found))
@@ -87,7 +86,7 @@ def _measurements(texts: tuple[str, ...], costs: tuple[float, ...], study: "Stud
             for text, cost in zip(texts, costs or [math.nan] * len(texts), strict=True)
         ]
     except ValueError as error:
-        raise click.UsageError(f"--measure: {error}") from error
+        raise OptionError(f"--measure: {error}") from error
 
 
 def _draw(found: "Worths", picture: Path) -> None:
