@@ -271,6 +271,12 @@ def values_of(target: Target, dataset: "xr.Dataset") -> "xr.DataArray":
     return output.isel(winter=0, drop=True).copy(data=np.concatenate([piece.values for piece in pieces]))
 
 
+def event_of(target: Target, values: "xr.DataArray") -> "xr.DataArray":
+    """Where the event of a probability happens."""
+    event: xr.DataArray = _COMPARE[target.comparison](values, target.threshold)
+    return event
+
+
 def estimate_of(target: Target, values: "xr.DataArray", design: Any, confidence: float = CONFIDENCE) -> "xr.Dataset":
     """A target's statistic, over samples and, where they are there, winters."""
     over = ("sample", "winter") if "winter" in values.dims else ("sample",)
@@ -278,7 +284,7 @@ def estimate_of(target: Target, values: "xr.DataArray", design: Any, confidence:
     if target.statistic == "mean":
         return statistics.mean(values, **options)
     if target.statistic == "P":
-        return statistics.probability(_COMPARE[target.comparison](values, target.threshold), **options)
+        return statistics.probability(event_of(target, values), **options)
     if target.statistic == "cvar":
         return statistics.conditional_value_at_risk(values, target.parameter, tail=target.tail, **options)
     if target.statistic == "return_level":

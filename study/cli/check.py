@@ -53,24 +53,20 @@ def _rows(study: "Study", config: Path) -> Iterator[tuple[str, str, str]]:
     from study.config import defaulted, full_key
     from study.sweep import SweptStudy, first_as_given
 
-    if not isinstance(study, SweptStudy):
-        left = defaulted(study)
-        designs, swept = (study,), list[str]()
-    else:
-        left = defaulted(first_as_given(config))
-        designs, swept = study.studies, [full_key(axis.key) for axis in study.sweep]
+    designs: tuple[Study, ...] = (study,)
+    swept, given = list[str](), study
+    if isinstance(study, SweptStudy):
+        designs, swept, given = study.studies, [full_key(axis.key) for axis in study.sweep], first_as_given(config)
         for axis, key in zip(study.sweep, swept, strict=True):
             yield key, _listed(axis.labels), "swept"
-    said = [_said(each) for each in designs]
+    left, said = defaulted(given), [_said(each) for each in designs]
     for key in dict.fromkeys(key for each in said for key in each):
-        texts = dict.fromkeys(each[key][0] for each in said if key in each)
-        if any(_within(key, each) for each in swept) and (len(texts) > 1 or key in swept):
+        there = [each[key] for each in said if key in each]
+        texts, alike = dict.fromkeys(text for text, _ in there), len({*there}) == 1 and len(there) == len(said)
+        if any(_within(key, each) for each in swept) and not (alike and key not in swept):
             continue
-        if len(texts) > 1:
-            yield key, _listed(texts), "by design"
-            continue
-        source = next(each[key][1] for each in said if key in each)
-        yield key, next(iter(texts)), source or ("default" if any(_within(key, each) for each in left) else "")
+        source = there[0][1] or ("default" if any(_within(key, each) for each in left) else "")
+        yield key, _listed(texts), source if alike else "by design"
 
 
 def _said(study: "Study") -> dict[str, tuple[str, str]]:

@@ -1,5 +1,6 @@
 """`hotland size`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,8 @@ def size(
             f"{tried.first.name}: {key} {tried.names[0]} to {tried.names[-1]}, {len(tried.names)} {values}, at most "
             f"{tried.most:,} samples of each"
         )
+        if too_few := tried.too_few(sure):
+            say.print(f"warning: {too_few}")
 
         def run(place: int, count: int) -> str:
             study, store = tried.study(place, count), Storage.at(tried.store(place))
@@ -92,6 +95,9 @@ def size(
                 confidence=sure,
                 watch=told,
             )
+            more = too_few if any(one.verdict == "undecided" for one in found.tried) else ""
+            said = (more, tried.limit(found) if found.place is None else "")
+            found = replace(found, remarks=(*found.remarks, *filter(None, said)))
     if as_json:
         click.echo(json.dumps({"key": key, **plain(found, tried.goal, tried.names)}))
     else:
