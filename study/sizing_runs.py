@@ -14,7 +14,7 @@ import numpy as np
 
 from study import statistics
 from study.config import MOST_GRID, SHORT, Study, full_key, read_study
-from study.ensemble import open_ensemble
+from study.ensemble import open_ensemble, reading
 from study.errors import ConfigError, EnsembleError
 from study.intervals import Estimate
 from study.quantity import Quantity, short
@@ -158,7 +158,7 @@ class Range:
 
     def store(self, place: int) -> str:
         """Return where a value's rows are."""
-        return f"{self.output}/{re.sub(r'[^A-Za-z0-9.]+', '-', f'{self.key}-{self.names[place]}')}.zarr"
+        return f"{self.output}/{re.sub(r'[^A-Za-z0-9.-]+', '-', f'{self.key}-{self.names[place]}')}.zarr"
 
     def estimate(self, run: Callable[[int, int], str], place: int, samples: int, confidence: float) -> Estimate:
         """Estimate the target's statistic from a value's first samples, which `run` computes; nan where that fails."""
@@ -166,14 +166,16 @@ class Range:
             refuse_hopeless(self.study(place, samples))
         except ConfigError as error:
             return Estimate(np.nan, remark=str(error))
-        dataset = open_ensemble(run(place, samples)).isel(sample=slice(samples))
-        try:
-            good = statistics.usable(dataset)
-        except EnsembleError as error:
-            return Estimate(np.nan, remark=str(error))
-        target = self.goal.statistic
-        found = estimate_of(target, values_of(target, good), self.first.design, confidence)
-        return statistics.estimate(found)
+        store = run(place, samples)
+        with reading(store):
+            dataset = open_ensemble(store).isel(sample=slice(samples))
+            try:
+                good = statistics.usable(dataset)
+            except EnsembleError as error:
+                return Estimate(np.nan, remark=str(error))
+            target = self.goal.statistic
+            found = estimate_of(target, values_of(target, good), self.first.design, confidence)
+            return statistics.estimate(found)
 
     def limit(self, found: Found) -> str:
         """Return that something else than the key limits the design, where the last values tried show it; else nothing.
@@ -188,8 +190,9 @@ class Range:
         if len(last) < 2 or any(math.isnan(each.estimate.value) for each in last):
             return ""
         samples = min(each.samples for each in last)
-        datasets = [open_ensemble(self.store(each.place)).isel(sample=slice(samples)) for each in last]
-        words = saturation(self.goal, *datasets)
+        with reading(self.output):
+            datasets = [open_ensemble(self.store(each.place)).isel(sample=slice(samples)) for each in last]
+            words = saturation(self.goal, *datasets)
         names = [self.names[each.place] for each in last]
         return f"from {self.key} = {names[0]} to {names[1]}, {words}: something else limits it" if words else ""
 

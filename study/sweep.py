@@ -169,8 +169,11 @@ def swept_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> SweptSt
     ]
     first = studies[0].resolved()
     designs = []
+    named: dict[str, str] = {}
     for name, study in zip(names, studies, strict=True):
         own = study.resolved()
+        if (other := named.setdefault(study.fingerprint(), name)) != name:
+            raise ConfigError(f"{label}: sweep: {other} and {name} are the same design; allowed: each once")
         changes = {key: value for key, value in own.items() if value != first.get(key)}
         without = tuple(key for key in first if key not in own)
         designs.append(Design(name=name, changes=changes, without=without).model_dump())

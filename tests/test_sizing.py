@@ -128,6 +128,19 @@ def test_the_search_goes_out_from_a_value(own: int, least: int, rising: bool) ->
     assert len(found.tried) <= round(0.1 / (1 - looks[0]))  # each has its share of the error
 
 
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (0.95, "wells = 5, the only value, meets it, with 95 % confidence"),
+        (0.8, "no value: wells = 5, the only value, is not shown to meet it"),
+        (0.1, "no value: wells = 5, the only value, misses it"),
+    ],
+)
+def test_a_range_of_one_value(low: float, said: str) -> None:
+    found = search(lambda *_: Estimate(low, low, low + 0.15), GOAL, 1, first=8, most=8)
+    assert answer(found, "wells", ["5"]).startswith(said)
+
+
 def test_a_statistic_that_turns_round_is_noticed() -> None:
     values = [0.0, 3.0, 1.0, 9.0, 2.0, 8.0, 4.0, 5.0]
     found = search(
@@ -321,6 +334,12 @@ def test_a_range_about_the_own_value(key: str, own: str, names: tuple[str, ...],
     assert found.names[: len(names)] == names
     assert {found.names[rung] for rung in found.rungs} >= set(rungs)
     assert found.first.samples == 32
+
+
+def test_each_value_has_a_store_of_its_own() -> None:
+    found = Range.of(SMOKE, key="climate.mean_offset", limits="-2..2 K", until="mean(unmet_hours) <= 3")
+    assert found.names == ("-2 K", "-1 K", "0 K", "1 K", "2 K")
+    assert len({found.store(place) for place in range(5)}) == 5
 
 
 @pytest.mark.slow

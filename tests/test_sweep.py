@@ -254,6 +254,7 @@ def test_the_picture_shows_means_and_samples(store: Path) -> None:
         ({"well.dept": ["1000 m"]}, "did you mean 'depth'"),
         ({"well.depth": ["1000 m", "3 kg"]}, "well.depth=3 kg: well.depth"),
         ({"wells": [2, 2]}, "a value is there twice"),
+        ({"depth": ["2000 m", "2 km"]}, "depth=2000 m and depth=2 km are the same design; allowed: each once"),
         ({"wells": [1, 2], "field.wells": [3]}, "are the same key; allowed: each once"),
         ({"wells": [0]}, "wells=0: field.wells"),
         ({"wells": {"from": "1e99", "to": "9e99", "step": "1e-99"}}, "values; allowed: at most 400"),

@@ -56,7 +56,6 @@ def size(
     import json
 
     from study import engine
-    from study.ensemble import reading
     from study.sizing import answer, plain, search
     from study.sizing_runs import Range
     from study.storage import Storage
@@ -83,21 +82,20 @@ def size(
         def told(one: "Tried") -> None:
             say.print(f"{key} = {tried.names[one.place]}: {one.verdict}, {one.samples:,} samples")
 
-        with reading(Storage.at(tried.output)):
-            found = search(
-                lambda place, count, look: tried.estimate(run, place, count, look),
-                tried.goal,
-                len(tried.names),
-                first=tried.least,
-                most=tried.most,
-                rungs=tried.rungs,
-                start=tried.start,
-                confidence=sure,
-                watch=told,
-            )
-            more = too_few if any(one.verdict == "undecided" for one in found.tried) else ""
-            said = (more, tried.limit(found) if found.place is None else "")
-            found = replace(found, remarks=(*found.remarks, *filter(None, said)))
+        found = search(
+            lambda place, count, look: tried.estimate(run, place, count, look),
+            tried.goal,
+            len(tried.names),
+            first=tried.least,
+            most=tried.most,
+            rungs=tried.rungs,
+            start=tried.start,
+            confidence=sure,
+            watch=told,
+        )
+        more = too_few if any(one.verdict == "undecided" for one in found.tried) else ""
+        said = (more, tried.limit(found) if found.place is None else "")
+        found = replace(found, remarks=(*found.remarks, *filter(None, said)))
     if as_json:
         click.echo(json.dumps({"key": key, **plain(found, tried.goal, tried.names)}))
     else:
