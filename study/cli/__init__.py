@@ -111,4 +111,5 @@ def main() -> None:
         click.echo(f"hotland: {error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
+        sys.unraisablehook = lambda _unraisable: None  # of what was interrupted while it was made
         sys.exit(130)
