@@ -282,8 +282,8 @@ def answer(found: Found, key: str, names: Sequence[str]) -> str:
     ends = f"{key} {names[min(places)]} to {names[max(places)]}"
     way = {True: "more is better", False: "less is better", None: "both ends come to the same"}[found.more_is_better]
     if len(places) == 1:
-        words = {"meets": "meets it", "misses": "misses it", "undecided": "is not shown to meet it"}
-        verdict = f"{key} = {names[places[0]]}, the only value, {words[found.tried[0].verdict]}, {sure}"
+        does = {"meets": "meets it", "misses": "misses it", "undecided": "is not shown to meet it"}
+        verdict = f"{key} = {names[places[0]]}, the only value, {does[found.tried[0].verdict]}, {sure}"
         return verdict if found.place is not None else f"no value: {verdict}"
     if found.place is None:
         left = any(each.verdict == "undecided" for each in found.tried)

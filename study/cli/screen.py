@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from study.errors import HotlandError, OptionError, RunError
+from study.whole_file import whole_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -182,7 +183,8 @@ def refuse_no_picture(picture: Path | None) -> None:
 def save_picture(figure: "Figure", picture: Path) -> None:
     """Write a figure, and say so; OptionError when it cannot be written."""
     try:
-        figure.savefig(picture, dpi=120)
+        with whole_file(picture) as aside:
+            figure.savefig(aside, dpi=120)
     except OSError as error:
         raise OptionError(f"{picture}: cannot be written: {error.strerror or error}") from error
     click.echo(f"wrote {picture}", err=True)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.errors import OptionError
+from study.whole_file import whole_file
 
 
 @click.command()
@@ -28,7 +29,8 @@ def well(case: Path, output: Path | None) -> None:
         click.echo(f"warning: {remark}", err=True)
     if output is not None:
         try:
-            write_well(dataset, output)
+            with whole_file(output) as aside:
+                write_well(dataset, aside)
         except OSError as error:
             raise OptionError(f"--output {output}: cannot be written: {error.strerror or error}") from error
         return
