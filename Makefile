@@ -19,8 +19,12 @@ notebooks: study
 test: lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
+# In the order of their names: the longest file, of what is killed, comes first.
 slow: setup
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
+
+# The matrices are small: threads of BLAS would wait for each other longer than they reckon.
+test slow: export OPENBLAS_NUM_THREADS := 1
 
 # Against other codes, which are large and installed for this alone.
 peer: .venv/.peer

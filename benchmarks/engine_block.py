@@ -10,8 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 import study.simulation as simulation
+from study.blocks import chunks_of
 from study.config import Study
-from study.engine import chunks_of
 from study.ensemble import Ensemble, digest, encode
 from study.sampling import sample_inputs
 from study.storage import Storage

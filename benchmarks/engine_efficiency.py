@@ -20,10 +20,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from study.blocks import compute_block
 from study.cluster import ONE_THREAD, start_ray
 from study.config import Study
-from study.engine import Progress, _Job, compute_block
 from study.ensemble import Block, Ensemble
+from study.job import Job, Progress
 from study.provenance import cores
 from study.runs import Run
 from study.storage import Storage
@@ -145,7 +146,7 @@ def _engine(stack: ExitStack, study: Study) -> Work:
     def work(ensemble: Ensemble, blocks: list[Block]) -> None:
         progress = Progress(ensemble.samples, Tally.empty(study), workers=cores())
         run = Run.begin(ensemble.storage, {})
-        _Job(study, ensemble, blocks, run, progress, lambda _progress: None).share_out(ray)
+        Job(study, ensemble, blocks, run, progress, lambda _progress: None).share_out(ray)
         run.end("finished", {})
 
     return work

@@ -21,8 +21,10 @@ from unittest.mock import patch
 import engine_processes
 from engine_processes import KINDS
 
+from study.blocks import Done
 from study.config import Study, validate
-from study.engine import Done, Progress, _Job, execute, open_ensemble
+from study.engine import execute, open_ensemble
+from study.job import Job, Progress
 from study.plan import bytes_per_sample
 from study.provenance import cores
 from study.storage import Storage
@@ -79,22 +81,22 @@ def run_watched(study: Study, folder: Path, *, block_size: int | None = None, ev
 def _drive(study: Study, folder: Path, session: int, began: float, block_size: int | None) -> None:
     """Run the engine, and note what each block took and the driver's processor time so far."""
     shared_out = 0
-    receive, share_out = _Job._received, _Job.share_out
+    receive, share_out = Job._received, Job.share_out
 
-    def received(job: _Job, done: Done) -> None:
+    def received(job: Job, done: Done) -> None:
         receive(job, done)
         seconds = round(time.monotonic() - began, 3)
         note(session, seconds, job.progress.done, done.computing, done.committing, time.process_time(), shared_out)
 
-    def sharing_out(job: _Job, *arguments: Any) -> None:
+    def sharing_out(job: Job, *arguments: Any) -> None:
         nonlocal shared_out
         shared_out = 1
         share_out(job, *arguments)
 
     with (
         _appending(folder / BLOCKS, _BLOCKS) as note,
-        patch.object(_Job, "_received", received),
-        patch.object(_Job, "share_out", sharing_out),
+        patch.object(Job, "_received", received),
+        patch.object(Job, "share_out", sharing_out),
     ):
         execute(study, Storage.at(folder / STORE), block_size=block_size, say=print, watch=_line())
 

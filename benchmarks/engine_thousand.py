@@ -26,10 +26,11 @@ import engine_processes
 import numpy as np
 from engine_processes import KINDS
 
+from study.blocks import Done
 from study.cluster import start_ray
 from study.config import Study
-from study.engine import Done, Progress, _Job
 from study.ensemble import Block, Ensemble
+from study.job import Job, Progress
 from study.simulation import simulate
 from study.storage import Storage
 from study.tally import Tally
@@ -213,7 +214,7 @@ def measure(
         progress = Progress(study.samples, Tally.empty(study), workers=cores)
         slept: list[tuple[Slept, float]] = []
 
-        class Job(_Job):
+        class Job(Job):
             def _received(self, done: Done) -> None:
                 super()._received(done)
                 assert isinstance(done, Slept)

@@ -5,11 +5,9 @@ From the rows that extend the ensemble (`study.pick_freeze`) where there are som
 
 import difflib
 import itertools
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,10 +21,12 @@ from study.ensemble import ROOT, open_ensemble, open_rows, read_metadata, readin
 from study.errors import EnsembleError, HotlandError
 from study.failures import describe_failures
 from study.intervals import Array
+from study.json_text import json_text
 from study.pick_freeze import (
     Column,
     MixedStudy,
     columns_of,
+    driven_groups,
     extended_study,
     groups_of,
     inputs_of,
@@ -37,7 +37,7 @@ from study.quantity import short
 from study.sensitivity import chance_variance, from_ensemble, saltelli, shapley
 from study.storage import Storage
 from study.sweep import SweptStudy, one_design
-from study.variables import MONEY, OF_WINTERS, SAMPLE_VARIABLES, variables_of
+from study.variables import ACCOUNTS, MONEY, OF_WINTERS, OPERATION, OWN_POWER_VARIABLES, SAMPLE_VARIABLES, variables_of
 from study.verification import stored_study
 
 USUAL = ("carbon_reduction", "unmet_hours", "shortfall", "claim_missed")
@@ -109,7 +109,9 @@ class Drivers:
     winter
         Number of the winter, or None for the mean of all.
     inputs, groups
-        The largest total index first; where there is none, the largest first-order index.
+        Those that can change it; the largest total index first, where there is none, the largest first-order index.
+    idle
+        Names of the groups that cannot (`acts_on`).
     shares
         Of each input, where some are correlated; else none.
     unexplained, chance
@@ -123,6 +125,7 @@ class Drivers:
     winter: int | None
     inputs: tuple[Index, ...]
     groups: tuple[Index, ...]
+    idle: tuple[str, ...]
     shares: tuple[Share, ...]
     unexplained: Number | None
     chance: float | None
@@ -224,6 +227,14 @@ def what_drives(
         _statement(sets),
         tuple(found),
     )
+
+
+def acts_on(study: Study, column: Column, output: str) -> bool:
+    """Whether inputs can change an output at all: accounts and prices change no flow of energy, prices no account."""
+    of_money = output in MONEY or output in OPERATION
+    of_accounts = output in ACCOUNTS or output in OWN_POWER_VARIABLES or output == "claim_missed"
+    apart = set() if of_money else {"prices"} if of_accounts else {"accounting", "prices"}
+    return any(driven_groups(study, key) - apart for key in column.inputs)
 
 
 def extend(store: str, rows: int) -> None:
@@ -382,7 +393,12 @@ def _each_winter(
     study: Study, name: str, winter: int | str, indices: xr.Dataset, shares: xr.Dataset | None
 ) -> Iterator[Drivers]:
     about = {**OF_WINTERS, **SAMPLE_VARIABLES}.get(name, {"long_name": EVENTS.get(name, ""), "units": "1"})
-    columns = {"inputs": inputs_of(study), "groups": groups_of(study)}
+    groups = groups_of(study)
+    columns = {
+        kind: [column for column in some if acts_on(study, column, name)]
+        for kind, some in (("inputs", inputs_of(study)), ("groups", groups))
+    }
+    idle = tuple(column.name for column in groups if column not in columns["groups"])
     drawn = {column.inputs: column.name for column in columns_of(study)}  # a group may be a single input
     if "winter" not in indices.dims:
         alone = winter if isinstance(winter, int) and name not in SAMPLE_VARIABLES else None
@@ -409,6 +425,7 @@ def _each_winter(
             number,
             tuple(found["inputs"]),
             tuple(found["groups"]),
+            idle,
             tuple(_shares(share, study)),
             _number(here, "unexplained") if "unexplained" in here else None,
             float(here["chance_share"]) if "chance_share" in here else None,
@@ -444,15 +461,7 @@ def _number(found: xr.Dataset, name: str) -> Number:
 
 def to_json(answer: Answer) -> str:
     """The answer for a program; null where there is no number."""
-
-    def plain(node: Any) -> Any:
-        if isinstance(node, dict):
-            return {key: plain(value) for key, value in node.items()}
-        if isinstance(node, list | tuple):
-            return [plain(value) for value in node]
-        return None if isinstance(node, float) and not np.isfinite(node) else node
-
-    return json.dumps({"confidence": 0.95, **plain(asdict(answer))}, indent=1, ensure_ascii=False)
+    return json_text({"confidence": 0.95, **asdict(answer)})
 
 
 def print_tables(answer: Answer, console: Console) -> None:
@@ -513,6 +522,8 @@ def _print_one(drivers: Drivers, console: Console) -> None:
     for remark, names in remarks.items():
         some = ", ".join(names) if len(names) <= 3 else f"{len(names)} of them"
         console.print(f"  {some}: {remark}")
+    if drivers.idle:
+        console.print(f"  no part in it: {', '.join(drivers.idle)}")
     if drivers.unexplained is not None and np.isfinite(drivers.unexplained.value):
         said = f"  not explained by the fit: {_words(drivers.unexplained)} of the variance"
         if drivers.chance is not None and np.isfinite(drivers.chance):
@@ -536,6 +547,8 @@ def _print_winters(winters: list[Drivers], console: Console) -> None:
     console.print()
     console.print(Text(f"{winters[0].output}: {winters[0].words}, winter by winter", style="bold"))
     console.print(table)
+    if winters[-1].idle:
+        console.print(f"  no part in it: {', '.join(winters[-1].idle)}")
     remarks = Counter(index.remark for each in chosen for index in (*each.inputs, *each.groups) if index.remark)
     for remark, times in remarks.items():
         console.print(f"  {times} of these numbers: {remark}")

@@ -139,7 +139,7 @@ class Economics(Section):
     electricity: ElectricityPrice
     coal_price: Annotated[Input, _price("CNY/GJ", "coal, by its heat, for replaced boilers, first winter", 1e4)] = (
         default("40 CNY/GJ")
-    )  # assumption: some 900 CNY/t at 22.5 GJ/t
+    )  # assumption: some 900 CNY/t at 22.5 GJ/t; 1,127 CNY/t in March 2023 (NBS, 5,500 kcal/kg)
     gas_price: Annotated[Input, _price("CNY/GJ", "gas, for peak heating and replaced boilers, first winter", 1e4)] = (
         default("100 CNY/GJ")
     )  # assumption: some 3.5 CNY/m³ at 35 MJ/m³

@@ -395,15 +395,22 @@ def _write(storage: Storage, objects: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def reading(storage: Storage | str) -> Iterator[None]:
-    """Turn whatever a damaged store brings about into one message: its objects may hold anything."""
+def reading(*stores: Storage | str) -> Iterator[None]:
+    """Turn whatever a damaged store brings about into one message: its objects may hold anything.
+
+    What is wrong with anything else is told by errors of hotland's own, which pass.
+    """
     try:
         yield
     except (HotlandError, ConnectionError):
         raise
     except Exception as error:
         text = str(error).splitlines()[0][:200] if str(error) else ""
-        raise EnsembleError(f"{storage}: the store is damaged: {type(error).__name__}: {text}") from error
+        names, which = ", ".join(map(str, stores)), "the store" if len(stores) == 1 else "one of them"
+        raise EnsembleError(
+            f"{names}: {which} is damaged: {type(error).__name__}: {text}; `hotland verify` tells what is, and if "
+            "nothing is, the fault is hotland's"
+        ) from error
 
 
 def read_metadata(storage: Storage, *, of_format: int = FORMAT) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def pair(designs: Mapping[str, xr.Dataset], *, most_failed: float = MOST_FAILED)
     studies = {name: study_of(dataset.attrs) for name, dataset in given.items()}
     winters = min(dataset.sizes["winter"] for dataset in given.values())
     common = [f"the first {winters} winters"] if len({d.sizes["winter"] for d in given.values()}) > 1 else []
+    counts = {name: dataset.sizes["sample"] for name, dataset in given.items()}
     given = {name: dataset.isel(winter=slice(winters)) for name, dataset in given.items()}
     why_not = [
         f"{key}: " + ", ".join(f"{getattr(study, key)} in {name}" for name, study in studies.items())
@@ -109,6 +110,9 @@ def pair(designs: Mapping[str, xr.Dataset], *, most_failed: float = MOST_FAILED)
     if not why_not:
         together = _together(given)
         said, why_not = _compared(together, studies)
+        shared = next(iter(together.values())).sizes["sample"]
+        if set(counts.values()) != {shared}:
+            common.append(f"{shared:,} samples, of {', '.join(f'{n:,} in {name}' for name, n in counts.items())}")
         common += said
     if why_not:
         together = {name: usable(dataset, 1.0) for name, dataset in given.items()}

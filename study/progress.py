@@ -17,7 +17,7 @@ from rich.table import Column
 from study.runs import now
 
 if TYPE_CHECKING:
-    from study.engine import Progress
+    from study.job import Progress
 
 Kind = Literal["auto", "bar", "lines", "notebook", "none"]
 Watch = Callable[["Progress"], None]

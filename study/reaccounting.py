@@ -16,10 +16,11 @@ from study.accounting import FLOWS, account
 from study.carbon import NEEDED, built_in_baseline
 from study.config import Study, variable_name
 from study.costs import PRICED, price
-from study.engine import Progress, prepare
+from study.engine import prepare
 from study.ensemble import Block, Ensemble, chunk_key, decode, digest, encode, read_metadata, reading
 from study.errors import ConfigError, EnsembleError
 from study.expression import keys_of
+from study.job import Progress
 from study.pick_freeze import MixedStudy
 from study.provenance import code_fingerprint
 from study.quantity import short

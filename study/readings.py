@@ -1,9 +1,8 @@
 """Readings of a field in operation, day by day: their file, and what each sample's wells would have shown.
 
 The file is CSV in UTF-8 with a header: `date` (YYYY-MM-DD), `outlet_temperature`, and `inlet_temperature` or `heat` or
-both, each with its unit in brackets, such as ``heat (MWh/d)``; degC and kW where there is none. An empty cell, or
-`nan`, is a gap. Temperatures are of the water entering and leaving the wells, heat is of the whole field, all of them
-means of the day.
+both, each with its unit in brackets, such as ``heat (MWh/d)``. An empty cell, or `nan`, is a gap. Temperatures are of
+the water entering and leaving the wells, heat is of the whole field, all of them means of the day.
 """
 
 import csv
@@ -31,6 +30,7 @@ from study.wells import Inputs
 Array = NDArray[np.float64]
 
 UNITS = {"outlet_temperature": "degC", "inlet_temperature": "degC", "heat": "kW"}
+"""What columns are read in."""
 LIMITS = {"outlet_temperature": (-50.0, 300.0), "inlet_temperature": (-50.0, 300.0), "heat": (-1e6, 1e6)}
 MOST_DAYS = 40_000
 FEWEST_DAYS = 5
@@ -127,7 +127,10 @@ def _read(path: Path) -> tuple[list[datetime.date], dict[str, Array]]:
 
 
 def _header(cells: list[str]) -> tuple[list[str], dict[str, str]]:
-    allowed = "allowed: date, outlet_temperature, and inlet_temperature or heat or both, such as 'heat (MWh/d)'"
+    allowed = (
+        "allowed: date, outlet_temperature (degC), and inlet_temperature (degC) or heat (kW) or both, or other units "
+        "of these, such as heat (MWh/d)"
+    )
     found = [_HEADER.fullmatch(cell) for cell in cells]
     names = [match[1] if match else "" for match in found]
     for cell, name in zip(cells, names, strict=True):
@@ -135,8 +138,10 @@ def _header(cells: list[str]) -> tuple[list[str], dict[str, str]]:
             raise ValueError(f"header: {short(cell)}; {allowed}")
     if len(set(names)) < len(names) or not {"date", "outlet_temperature"} <= set(names) or len(names) < 3:
         raise ValueError(f"header: {short(', '.join(cells))}; {allowed}")
-    units = {match[1]: match[2] or UNITS[match[1]] for match in found if match and match[1] != "date"}
+    units = {match[1]: match[2] for match in found if match and match[1] != "date"}
     for name, unit in units.items():
+        if unit is None:
+            raise ValueError(f"header: {name} has no unit; allowed: {name} ({UNITS[name]}), or another unit of it")
         try:
             convert([1.0], unit, UNITS[name])
         except (ValueError, ArithmeticError) as error:

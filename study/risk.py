@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from study import statistics
 from study.intervals import Array, Estimate
+from study.limits import limits_of
 from study.statistics import estimate
 
 WORST = 0.05
@@ -192,7 +193,7 @@ def front(
     found = [
         OnFront(
             name,
-            {o: estimate(statistics.mean(objectives[o][name], **options)) for o in objectives},
+            {o: estimate(statistics.mean(objectives[o][name], limits=limits_of(o), **options)) for o in objectives},
             bool(on_front[n]),
             float(sampling[n]),
             shares[n],

@@ -73,6 +73,7 @@ __all__ = [
     "probability",
     "quantile",
     "ratio",
+    "refuse_not_finite",
     "return_level",
     "usable",
     "variance_share",
@@ -113,6 +114,14 @@ def usable(dataset: xr.Dataset, most_failed: float = MOST_FAILED) -> xr.Dataset:
     return dataset.assign_coords(failed=failed, replicate=dataset["replicate"])
 
 
+def refuse_not_finite(name: str, good: Array) -> None:
+    """Raise EnsembleError when what samples that ended well gave is not finite: the kernels see to that."""
+    if not np.isfinite(good).all():
+        raise EnsembleError(
+            f"{name} is not finite in samples whose status is ok: the ensemble is damaged; `hotland verify` tells where"
+        )
+
+
 def estimate(found: xr.Dataset) -> Estimate:
     """A single estimate as numbers; ValueError when there are several."""
     numbers = {name: found[name].item() for name in ("value", "low", "high", "lowest", "highest")}
@@ -127,8 +136,8 @@ def mean(
     Parameters
     ----------
     limits
-        The lowest and the highest that the values can be, such as (0, 1) for a share, None for an open end: without
-        them nothing bounds what failed samples would have given.
+        The lowest and the highest that the values can be, such as (0, 1) for a share, None for an open end. The
+        interval ends there; without them nothing bounds what failed samples would have given.
 
     Raises
     ------
@@ -142,11 +151,22 @@ def mean(
 
 
 def ratio(
-    numerator: xr.DataArray, denominator: xr.DataArray, replicate: Replicate = None, **options: Unpack[Options]
+    numerator: xr.DataArray,
+    denominator: xr.DataArray,
+    replicate: Replicate = None,
+    *,
+    limits: Limits = (None, None),
+    **options: Unpack[Options],
 ) -> xr.Dataset:
-    """Ratio of two means, nan where the denominator's is zero (`study.intervals.of_ratio`)."""
+    """Ratio of two means, nan where the denominator's is zero (`study.intervals.of_ratio`).
+
+    Parameters
+    ----------
+    limits
+        The lowest and the highest that the ratio can be, None for an open end: its interval ends there.
+    """
     samples = _Samples.of([numerator, denominator], replicate, **options)
-    return samples.answer(lambda one: _of_means(one, lambda x, y: (x.mean(axis=1), y.mean(axis=1))))
+    return samples.answer(lambda one: _within(_of_means(one, lambda x, y: (x.mean(axis=1), y.mean(axis=1))), limits))
 
 
 def order_statistic(
@@ -540,7 +560,7 @@ class _Samples:
     def answer(self, run: Callable[["_Samples"], Interval], limits: Limits = (None, None)) -> xr.Dataset:
         """An estimate from those that ended well, and what it could be with those that failed."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            found = run(self)
+            found = _within(run(self), limits)
             failed, samples = int(self.bad.sum()), len(self.bad)
             _refuse(failed, samples, self.most_failed)
             ends, ranges = [found.low, found.high], [found.value, found.value]
@@ -549,7 +569,7 @@ class _Samples:
                 if limit is None:
                     ranges[end] = np.full(np.shape(found.value), np.nan)
                     continue
-                worst = run(replace(self, imputed=limit))
+                worst = _within(run(replace(self, imputed=limit)), limits)
                 ranges[end] = np.where(np.isfinite(worst.value), worst.value, np.nan)
                 outward = (np.minimum, np.maximum)[end]
                 ends[end] = outward(ends[end], np.where(np.isfinite(worst[1 + end]), worst[1 + end], np.nan))
@@ -596,6 +616,15 @@ def _chunk(array: xr.DataArray) -> int:
     """Samples that are stored together, 1 where that does not matter."""
     sizes = {**array.encoding.get("preferred_chunks", {}), **{k: max(v) for k, v in array.chunksizes.items()}}
     return max(1, min(int(sizes.get("sample", 1)), array.sizes["sample"]))
+
+
+def _within(found: Interval, limits: Limits) -> Interval:
+    """The same with an interval that ends where the truth must: at the limits, but for a value beyond by rounding."""
+    lowest, highest = (-np.inf if limits[0] is None else limits[0]), (np.inf if limits[1] is None else limits[1])
+    return found._replace(
+        low=np.maximum(found.low, np.minimum(found.value, lowest)),
+        high=np.minimum(found.high, np.maximum(found.value, highest)),
+    )
 
 
 def _of_means(samples: _Samples, parts: Callable[..., tuple[Array, Array]]) -> Interval:

@@ -21,6 +21,7 @@ from study.config import Study
 from study.ensemble import open_ensemble, reading
 from study.errors import EnsembleError
 from study.intervals import CONFIDENCE
+from study.limits import limits_of
 from study.plan import time_in_words
 from study.statistics import Estimate
 from study.storage import Storage
@@ -282,7 +283,8 @@ def estimate_of(target: Target, values: "xr.DataArray", design: Any, confidence:
     over = ("sample", "winter") if "winter" in values.dims else ("sample",)
     options: Any = {"over": over, "design": design, "confidence": confidence}
     if target.statistic == "mean":
-        return statistics.mean(values, **options)
+        bounded = target.reduction != "sum"
+        return statistics.mean(values, limits=limits_of(target.output) if bounded else (None, None), **options)
     if target.statistic == "P":
         return statistics.probability(event_of(target, values), **options)
     if target.statistic == "cvar":

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from kernels.economics import MOST_PER_TONNE
 from study import statistics
-from study.errors import EnsembleError
+from study.errors import EnsembleError, RunError
 from study.failures import describe_failures
-from study.statistics import MOST_FAILED, Estimate, Limits, estimate, usable
+from study.json_text import json_text
+from study.limits import limits_of
+from study.statistics import MOST_FAILED, Estimate, Limits, estimate, refuse_not_finite, usable
 from study.variables import STATUS_MEANINGS
 from study.winters import Days
 
@@ -86,11 +88,7 @@ class Winters:
 
     def values(self, name: str) -> xr.DataArray:
         values = self.dataset[name].compute()  # `load` would keep it, and all others, in memory
-        if not np.isfinite(self.good(values)).all():
-            raise EnsembleError(
-                f"{name} is not finite in samples whose status is ok: the ensemble is damaged; `hotland verify` tells "
-                "where"
-            )
+        refuse_not_finite(name, self.good(values))
         return values
 
     def good(self, data: xr.DataArray) -> Any:
@@ -118,11 +116,9 @@ class Winters:
 
     def limits(self, name: str) -> Limits:
         """Lowest and highest that an output can be."""
-        if name in SHARES:
-            return (0.0, 1.0)
-        if name in _HOURS and "season" in self.study:
-            return (0.0, 24.0 * Days.model_validate(self.study["season"]).days)
-        return (0.0, None) if name in (*_HOURS, *_NOT_NEGATIVE) else (None, None)
+        return limits_of(
+            name, season=Days.model_validate(self.study["season"]).days if "season" in self.study else None
+        )
 
     def quantile(self, data: xr.DataArray, share: float) -> Estimate:
         return estimate(statistics.quantile(data, share, over=data.dims, **self.how))
@@ -145,16 +141,11 @@ class Winters:
     def order_statistic(self, data: xr.DataArray, rank: int, limits: Limits) -> Estimate:
         return estimate(statistics.order_statistic(data, rank, OF_WINTERS, limits=limits, **self.how))
 
-    def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray) -> Estimate:
-        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, **self.how))
+    def ratio(self, numerator: xr.DataArray, denominator: xr.DataArray, limits: Limits = (None, None)) -> Estimate:
+        return estimate(statistics.ratio(numerator, denominator, over=numerator.dims, limits=limits, **self.how))
 
     def variance_share(self, data: xr.DataArray) -> Estimate:
         return estimate(statistics.variance_share(data, **self.how))
-
-
-SHARES = ("heating_reliability", "peak_heating_share")
-_HOURS = ("unmet_hours", "longest_shortfall", "cold_hours", "outage_hours", "inlet_limit_hours")
-_NOT_NEGATIVE = ("heat_unmet", "shortfalls", "worst_shortfall", "cold_degree_hours")
 
 
 def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = MOST_FAILED) -> list[Line]:
@@ -170,8 +161,8 @@ def summarise(dataset: xr.Dataset, *, over: Over = "both", most_failed: float = 
 
     Raises
     ------
-    ValueError
-        When no sample ended well.
+    RunError
+        When no sample is done, or none ended well.
     EnsembleError
         When too many failed.
     """
@@ -203,9 +194,9 @@ def carbon_lines(dataset: xr.Dataset, *, most_failed: float = MOST_FAILED) -> li
 
 def _usable(dataset: xr.Dataset, most_failed: float) -> Winters:
     if dataset.sizes["sample"] == 0:
-        raise ValueError("no sample is done yet, so there is nothing to say")
+        raise RunError("no sample is done yet, so there is nothing to say")
     if (dataset["status"] != 0).all():
-        raise ValueError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
+        raise RunError(f"no sample ended well, so there is nothing to say{_why(dataset)}")
     try:
         samples = usable(dataset, most_failed)
     except EnsembleError as error:
@@ -464,7 +455,8 @@ def _own_power(winters: Winters) -> Iterator[Line]:
         ("own_generation_left_share", "own power in the season that other use leaves", left, generated, False),
     ):
         never = not (part != 0).any()  # by night without wind and battery: no matter of sampling
-        yield Line(key, section, words, "%", Estimate(0.0, 0.0, 0.0) if never else winters.ratio(part, whole), shown)
+        share = Estimate(0.0, 0.0, 0.0) if never else winters.ratio(part, whole, (0.0, 1.0))
+        yield Line(key, section, words, "%", share, shown)
     words = "winters whose coldest week is covered whole"
     whole_week = in_week >= (1.0 - ROUNDING) * week
     yield Line("p_coldest_week_covered", section, words, "%", winters.chance(whole_week))
@@ -561,12 +553,9 @@ def to_json(dataset: xr.Dataset, lines: list[Line], *, over: Over = "both") -> s
     answer: dict[str, Any] = {**_counts(dataset), "over": over, "confidence": statistics.CONFIDENCE}
     for line in lines:
         pure = line.units.startswith("%") or not line.units
-        numbers = {
-            name: value if isinstance(value, str) else value if np.isfinite(value) else None
-            for name, value in asdict(line.estimate).items()
-        }
-        answer[line.key] = {"words": f"{line.section}: {line.words}", "units": "1" if pure else line.units, **numbers}
-    return json.dumps(answer, indent=1, ensure_ascii=False)
+        about = {"words": f"{line.section}: {line.words}", "units": "1" if pure else line.units}
+        answer[line.key] = about | asdict(line.estimate)
+    return json_text(answer)
 
 
 def _counts(dataset: xr.Dataset) -> dict[str, Any]:

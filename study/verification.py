@@ -12,8 +12,8 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
+from study.blocks import chunks_of
 from study.config import Study
-from study.engine import chunks_of
 from study.ensemble import ROOT, Block, Ensemble, chunk_key, decode, digest, lay_out, read_metadata, reading
 from study.errors import EnsembleError
 from study.pick_freeze import MixedStudy

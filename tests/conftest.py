@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from study.config import Study
@@ -30,9 +31,20 @@ def variant(study: Study, changes: dict[str, Any]) -> Study:
     return Study.model_validate(data)
 
 
+def without_doubt(study: Study) -> Study:
+    """Return the study with the first value of its design in the place of every distribution."""
+    from study.quantity import to_text
+    from study.sampling import sample_inputs
+
+    values = sample_inputs(study, np.arange(1))
+    known = {key: to_text(float(values[key][0]), item.unit) for key, item in study.drawn.items()}
+    return variant(study, {"correlations": [], **known})
+
+
 def made(study: Study, folder: Path) -> Path:
     """Compute a study's ensemble in this process, without Ray; returns its store."""
-    from study.engine import compute_block, prepare
+    from study.blocks import compute_block
+    from study.engine import prepare
     from study.storage import Storage
 
     store = folder / f"{study.name}.zarr"

@@ -15,12 +15,14 @@ from ruamel.yaml import YAML
 import study as hotland
 from kernels.carbon import electricity_emissions
 from study.accounting import account, embodied, material_emissions
+from study.blocks import compute_block
 from study.carbon import BASELINES, NEEDED, built_in_baseline
 from study.cli import main
 from study.config import ConfigError, Study, load_study
-from study.engine import Progress, compute_block, prepare
+from study.engine import prepare
 from study.ensemble import Ensemble
 from study.errors import EnsembleError
+from study.job import Progress
 from study.ledgers import EVERYDAY, carbon_reduction, every_account, field_area, ledgers, payback
 from study.reaccounting import reaccount, with_account
 from study.sampling import sample_inputs

@@ -180,7 +180,7 @@ def test_wrong_input_is_one_message_and_status_2(tmp_path: Path, command: Comman
         ("value STORE --cost much", "'much' is not a valid float"),
         ("value STORE --picture p.txt", "--picture p.txt: allowed: a file named .png, .svg or .pdf"),
         ("update STORE --observed r.csv --error 1m", "'1m'"),
-        ("update STORE --observed r.csv --share 0", "0.0 is not in the range"),
+        ("update STORE --observed r.csv --share 0", "--share '0': allowed: above 0"),
         ("update STORE --observed r.csv --output u.txt", "--output: 'u.txt'; allowed: the name of a YAML file"),
         ("report STORE --output r.txt", "--output r.txt: allowed: a file named .html"),
         ("account STORE --output a.zarr", "--output: allowed: with another account"),

@@ -22,8 +22,10 @@ from scipy.special import ndtr, ndtri
 import study
 from study import figures, statistics
 from study.cli import main
-from study.comparison import HIGHER, LOWER, UnknownVariableError, _above, compare, independent
+from study.comparison import UnknownVariableError, compare
 from study.config import load_study, variable_name
+from study.contrasts import independent, probability_above
+from study.directions import HIGHER, LOWER
 from study.errors import EnsembleError
 from study.pairing import pair
 from study.risk import front, not_dominated, regrets, worst
@@ -128,7 +130,7 @@ def test_intervals_of_independent_designs_cover(rows: int) -> None:
             a, b = sides(one), sides(1.5 * two)
             levels = [estimate(statistics.mean(side.dataset["x"])) for side in (a, b)]
             difference = independent(levels[1], levels[0])
-            above = _above(b.dataset["x"], a.dataset["x"], b, a, 1.0, 0.0)
+            above = probability_above(b.dataset["x"], a.dataset["x"], b, a, 1.0, 0.0)
             held.append((difference.low <= np.exp(0.045) <= difference.high, above.low <= ABOVE <= above.high))
     covered = np.mean(held, axis=0)
     assert (covered > 0.915).all(), covered
@@ -237,6 +239,10 @@ def test_only_samples_that_all_designs_have() -> None:
     found = pair({"a": made_up(), "b": made_up().isel(sample=slice(100, 400)), "c": made_up(samples=256)})
     assert found.paired
     assert found.samples == {"a": 156, "b": 156, "c": 156}
+    assert found.common[0] == "156 samples, of 1,024 in a, 300 in b, 256 in c"
+    few, many = made_up(samples=256), made_up(samples=512, shift=1.0)
+    whole = compare({"few": few, "many": many}, ["electricity"]).outputs
+    assert whole == compare({"few": few, "many": made_up(samples=256, shift=1.0)}, ["electricity"]).outputs
     with pytest.raises(EnsembleError, match="no sample in common"):
         pair({"a": made_up().isel(sample=slice(10)), "b": made_up().isel(sample=slice(20, 30))})
 
@@ -381,6 +387,10 @@ def test_the_command(
         ),
         (["base.zarr", "wide.zarr", "--picture", "x.gif"], "--picture x.gif: allowed: a file named .png, .svg or .pdf"),
         (["base.zarr", "wide.zarr", "--picture", "no/x.png"], "no/x.png: cannot be written"),
+        (
+            ["base.zarr", "wide.zarr", "--at", "wells=3"],
+            "of one design each; --at chooses designs of a sweep",
+        ),
         (["base.zarr", "wide.zarr", "--alike", "-1"], "'-1': allowed: 0 to 1, or 0% to 100%"),
     ],
 )
@@ -401,6 +411,8 @@ def test_wrong_input_is_one_message(
 def test_python_refuses_what_it_cannot_compare() -> None:
     with pytest.raises(ValueError, match="two or more, got 1"):
         study.compare({"a": made_up()})
+    with pytest.raises(ValueError, match="alike=nan"):
+        study.compare({"a": made_up(), "b": made_up()}, alike=np.nan)
     with pytest.raises(EnsembleError, match=r"^b: no sample is done yet"):
         study.compare({"a": made_up(), "b": made_up().isel(sample=slice(0))})
     endless = [made_up().assign(payback_time=("sample", np.full(1024, np.inf), {"units": "yr"})) for _ in "ab"]

@@ -29,6 +29,7 @@ README = (ROOT / "README.md").read_text()
 STUDY_FILE = (ROOT / "docs" / "study-file.md").read_text()
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()
 CARBON = (ROOT / "docs" / "carbon.md").read_text()
+ECONOMICS = (ROOT / "docs" / "economics.md").read_text()
 ENSEMBLE = (ROOT / "docs" / "ensemble.md").read_text()
 
 
@@ -72,8 +73,11 @@ def test_commands_and_snippet_of_the_pages(
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     shutil.copytree(ROOT / "tests" / "wells", tmp_path / "tests" / "wells")
     write_weather(tmp_path, winters=3)
+    (tmp_path / "prices.yaml").write_text(blocks(ECONOMICS, "yaml")[0])
     monkeypatch.chdir(tmp_path)
-    assert run_commands(README + COMMANDS + STUDY_FILE + CARBON, monkeypatch, capsys) >= 15
+    assert run_commands(README + COMMANDS + STUDY_FILE + CARBON + ECONOMICS, monkeypatch, capsys) >= 17
+    priced = study.open_ensemble(tmp_path / "ensembles" / "smoke-priced.zarr")
+    assert np.isfinite(priced["levelised_cost_of_heat"]).all()
     yaml = YAML(typ="safe")
     yaml.dump(yaml.load(SMOKE.read_text()) | {"climate": {"from": "mine.yaml"}}, tmp_path / "study.yaml")
     assert load_study(tmp_path / "study.yaml").climate.site == "weather"

@@ -13,10 +13,11 @@ import xarray as xr
 
 from kernels import LANES
 from study import drivers, figures
+from study.blocks import compute_block
 from study.cli import main
 from study.config import CHANCE, Study, load_study, variable_name
 from study.drivers import Drivers, Index, Number, UnknownOutputError, to_json, what_drives
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.ensemble import open_rows
 from study.errors import EnsembleError
 from study.pick_freeze import MixedStudy, columns_of, extended_study, store_of
@@ -332,18 +333,18 @@ def test_the_picture_shows_the_numbers(product: str) -> None:
 
 @pytest.mark.slow
 def test_killed_and_continued_it_has_the_same_bits(tmp_path: Path, small_study: Path) -> None:
-    assert hotland("run", small_study, "--samples", "64", "--output", "x.zarr", folder=tmp_path).returncode == 0
+    assert hotland("run", small_study, "--samples", "32", "--output", "x.zarr", folder=tmp_path).returncode == 0
     beside = tmp_path / "x.sensitivity.zarr"
-    extend = ("sensitivity", "x.zarr", "--extend", "64")
+    extend = ("sensitivity", "x.zarr", "--extend", "32")
     status, _ = stop_run(
         *extend, folder=tmp_path, how=signal.SIGKILL, when=lambda: len(list(beside.glob("receipts/*.json"))) > 1
     )
     assert status == -signal.SIGKILL
     finished = hotland(*extend, "--json", folder=tmp_path)
     assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["extended"] == 64
-    study = load_study(small_study).with_overrides(samples=64)
-    compute(MixedStudy.of(study, base=64), tmp_path / "here.zarr")
+    assert json.loads(finished.stdout)["extended"] == 32
+    study = load_study(small_study).with_overrides(samples=32)
+    compute(MixedStudy.of(study, base=32), tmp_path / "here.zarr")
     one, other = (open_rows(Storage.at(path)).load() for path in (beside, tmp_path / "here.zarr"))
     for name in one.variables:
         assert one[name].values.tobytes() == other[name].values.tobytes(), name

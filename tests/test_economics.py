@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from rich.console import Console
 from ruamel.yaml import YAML
 
 import study as hotland
@@ -27,13 +28,14 @@ from kernels.economics import (
 from kernels.tariff import energy_by_period
 from study import figures
 from study.accounting import account
+from study.blocks import compute_block
 from study.config import ConfigError, Study, load_study
 from study.costs import costs, price
-from study.drivers import what_drives
-from study.engine import asked, compute_block, prepare
+from study.drivers import acts_on, print_tables, what_drives
+from study.engine import asked, prepare
 from study.ensemble import Ensemble
 from study.ledgers import COST_PARTS, cost_parts, ledgers
-from study.pick_freeze import groups_of
+from study.pick_freeze import MixedStudy, groups_of
 from study.reaccounting import reaccount, with_account
 from study.sampling import sample_inputs
 from study.simulation import simulate
@@ -481,6 +483,48 @@ def test_targets_and_drivers_know_of_money(tmp_path: Path) -> None:
     store = run(variant(with_money(heat_price=UNIFORM), {"samples": 256}), tmp_path / "store.zarr")
     (drivers,) = what_drives(str(store), outputs=["net_present_value"]).drivers
     assert drivers.inputs[0].label == "economics.heat_price"
+
+
+LOSS = {"distribution": "uniform", "minimum": "2 %", "maximum": "9 %"}
+
+
+def test_who_cannot_act_on_an_output_changes_no_bit_of_it() -> None:
+    """Rows with all prices, or the whole account, drawn anew: what changes is what they are said to act on."""
+    other_use = {"annual": {"distribution": "uniform", "minimum": "0.5 GWh/yr", "maximum": "2 GWh/yr"}}
+    drilling = {"distribution": "uniform", "minimum": "1000 CNY/m", "maximum": "2000 CNY/m"}
+    price_of_power = {"distribution": "uniform", "minimum": "0.5 CNY/kWh", "maximum": "0.8 CNY/kWh"}
+    study = with_money(
+        variant(SMOKE, {"own_power": POWER | {"other_use": other_use}, "carbon.network_loss": LOSS}),
+        electricity=TARIFF_OF | {"price": price_of_power},
+        heat_price=UNIFORM,
+        capital=MONEY_OF["capital"] | {"drilling": drilling},
+    )
+    study = variant(study, {"replicates": 4, "carbon.electricity_account": "hourly"})
+    mixed = MixedStudy.of(study, base=4)
+    before, after = simulate(study, np.arange(4)).values, simulate(mixed, np.arange(mixed.samples)).values
+    for number, column in enumerate(mixed.mixed, start=1):
+        if column.name in ("accounting", "prices"):
+            anew = {name: values[number :: mixed.matrices] for name, values in after.items()}
+            changed = {name for name in before.keys() - study.inputs if not np.array_equal(before[name], anew[name])}
+            assert "cost_of_avoided_carbon" in changed
+            assert [name for name in changed if not acts_on(study, column, name)] == []
+    account, prices = (column for column in groups_of(study) if column.name in ("accounting", "prices"))
+    outputs = ("unmet_hours", "shortfall", "carbon_reduction", "claim_missed", "electricity_covered", "payback_time")
+    assert [acts_on(study, account, name) for name in outputs] == [False, False, True, True, True, True]
+    assert [acts_on(study, prices, name) for name in outputs] == [False, False, False, False, False, True]
+
+
+def test_drivers_leave_out_who_cannot_act(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = with_money(variant(SMOKE, {"samples": 64, "carbon.network_loss": LOSS}), heat_price=UNIFORM)
+    answer = what_drives(str(run(study, tmp_path / "store.zarr")), outputs=["carbon_reduction", "unmet_hours"])
+    assert [drivers.idle for drivers in answer.drivers] == [("prices",), ("accounting", "prices")]
+    for drivers in answer.drivers:
+        named = {index.name for index in (*drivers.inputs, *drivers.groups)}
+        assert {"winter_load", "ground"} <= named
+        assert not named & {*drivers.idle, "economics_heat_price"}
+        assert ("carbon_network_loss" in named) == (drivers.output == "carbon_reduction")
+    print_tables(answer, Console(width=120))
+    assert "no part in it: accounting, prices" in capsys.readouterr().out
 
 
 def test_the_page_is_right() -> None:

@@ -19,8 +19,10 @@ import xarray as xr
 
 import study
 from study import RunError, engine, simulation
+from study.blocks import Done, compute_block
 from study.cluster import start_ray
 from study.ensemble import Block, Ensemble
+from study.job import AHEAD, MOST_ATTEMPTS, SMALL, Job, Progress
 from study.runs import Run, runs
 from study.storage import Storage
 from study.tally import Tally
@@ -46,11 +48,11 @@ def receipts(store: Path) -> int:
 
 
 @pytest.fixture
-def job() -> Iterator[Callable[..., engine._Job]]:
+def job() -> Iterator[Callable[..., Job]]:
     """Makes jobs, whose runs end with the test."""
-    jobs: list[engine._Job] = []
+    jobs: list[Job] = []
 
-    def make(*arguments: Any, **options: Any) -> engine._Job:
+    def make(*arguments: Any, **options: Any) -> Job:
         jobs.append(_job(*arguments, **options))
         return jobs[-1]
 
@@ -59,25 +61,23 @@ def job() -> Iterator[Callable[..., engine._Job]]:
         each.run.end("finished", {})
 
 
-def _job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> engine._Job:
+def _job(case: study.Study, store: Path, *, block_size: int, seen: list[int]) -> Job:
     """A job as `engine.execute` makes it."""
     storage = Storage.at(store)
     ensemble, blocks = engine.prepare(case, storage, block_size=block_size)
-    progress = engine.Progress(case.samples, Tally.empty(case), workers=2)
+    progress = Progress(case.samples, Tally.empty(case), workers=2)
     run = Run.begin(storage, {})
-    return engine._Job(
-        case, ensemble, blocks, run, progress, lambda progress: seen.append(progress.done), 2 * engine.AHEAD
-    )
+    return Job(case, ensemble, blocks, run, progress, lambda progress: seen.append(progress.done), 2 * AHEAD)
 
 
 def test_on_ray_in_small_blocks_the_bits_are_those_of_one_block(
-    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset, job: Callable[..., engine._Job]
+    tmp_path: Path, small_study: Path, undisturbed: xr.Dataset, job: Callable[..., Job]
 ) -> None:
     case = study.load(small_study)
     seen: list[int] = []
     work = job(case, tmp_path / "store.zarr", block_size=7, seen=seen)
     assert len(work.blocks) == 14
-    work.on_this_machine(2 * engine.SMALL)
+    work.on_this_machine(2 * SMALL)
     assert_same_bits(study.open_ensemble(tmp_path / "store.zarr"), undisturbed)
     assert seen == sorted(seen)
     assert seen[-1] == 96
@@ -148,13 +148,13 @@ def test_another_study_is_refused_and_the_store_is_left_alone(tmp_path: Path, sm
 
 
 def test_a_machine_fault_is_tried_again_and_a_bug_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Callable[..., engine._Job]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: Callable[..., Job]
 ) -> None:
     case = study.load("configs/smoke.yaml").with_overrides(samples=16)
-    compute = engine.compute_block
+    compute = compute_block
     marker, poison = tmp_path / "died", tmp_path / "poison"
 
-    def dies(case: study.Study, ensemble: Ensemble, block: Block, attempt: int) -> engine.Done:
+    def dies(case: study.Study, ensemble: Ensemble, block: Block, attempt: int) -> Done:
         if block.index == 1 and (poison.exists() or not marker.exists()):
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -164,14 +164,14 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(
             raise MemoryError
         return compute(case, ensemble, block, attempt)
 
-    def has_a_bug(*_arguments: object) -> engine.Done:
+    def has_a_bug(*_arguments: object) -> Done:
         raise ZeroDivisionError("a bug")
 
-    def finds_a_full_disk(*_arguments: object) -> engine.Done:
+    def finds_a_full_disk(*_arguments: object) -> Done:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with start_ray(None) as ray:
-        monkeypatch.setattr(engine, "compute_block", dies)
+        monkeypatch.setattr("study.job.compute_block", dies)
         seen: list[int] = []
         work = job(case, tmp_path / "store.zarr", block_size=4, seen=seen)
         work.share_out(ray)
@@ -184,15 +184,15 @@ def test_a_machine_fault_is_tried_again_and_a_bug_is_not(
 
         poison.touch()
         work = job(case, tmp_path / "poison.zarr", block_size=4, seen=[])
-        with pytest.raises(RunError, match=rf"block 1 failed {engine.MOST_ATTEMPTS} times, .*WorkerCrashedError"):
+        with pytest.raises(RunError, match=rf"block 1 failed {MOST_ATTEMPTS} times, .*WorkerCrashedError"):
             work.share_out(ray)
-        assert len([retry for retry in work.progress.retries if retry["block"] == 1]) == engine.MOST_ATTEMPTS - 1
+        assert len([retry for retry in work.progress.retries if retry["block"] == 1]) == MOST_ATTEMPTS - 1
 
         for broken, message in (
             (has_a_bug, r"block \d \(rows \d+ to \d+\) met a bug in hotland:(.|\n)*a bug"),
             (finds_a_full_disk, "cannot be written: .*No space left on device; what is done stays"),
         ):
-            monkeypatch.setattr(engine, "compute_block", broken)
+            monkeypatch.setattr("study.job.compute_block", broken)
             work = job(case, tmp_path / f"{broken.__name__}.zarr", block_size=4, seen=[])
             with pytest.raises(RunError, match=message):
                 work.share_out(ray)
@@ -216,7 +216,7 @@ def test_out_of_memory_ends_after_some_attempts(
         answer = hotland("run", small_study, "--block-size", "4", folder=tmp_path, timeout=400.0)
         assert answer.returncode == 1, answer.stderr
         said = re.search(
-            rf"block \d+ failed {engine.MOST_ATTEMPTS} times, the last time by OutOfMemoryError: .*; what is done "
+            rf"block \d+ failed {MOST_ATTEMPTS} times, the last time by OutOfMemoryError: .*; what is done "
             r"stays, the same command goes on from there\nRay's logs: (/\S+)\n",
             answer.stderr,
         )
@@ -227,7 +227,7 @@ def test_out_of_memory_ends_after_some_attempts(
     (run,) = runs(Storage.at(tmp_path / "ensembles" / "smoke.zarr"))
     assert run["state"] == "failed"
     attempts = Counter(retry["block"] for retry in run["retries"])
-    assert max(attempts.values()) == engine.MOST_ATTEMPTS - 1
+    assert max(attempts.values()) == MOST_ATTEMPTS - 1
 
 
 def test_a_row_whose_numbers_raise_an_error_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from study.blocks import Done
 from study.config import Study, load_study
-from study.engine import Done
 from study.ensemble import Block
 from study.provenance import cores
 from tests.conftest import SMOKE

@@ -15,9 +15,21 @@ import zarr
 
 from study import ensemble as ensemble_module
 from study import provenance
+from study.blocks import compute_block
 from study.config import Study, load_study, variable_name
-from study.engine import compute_block, execute, prepare
-from study.ensemble import FORMAT, RECEIPTS, ROOT, Block, Ensemble, digest, encode, open_ensemble, refuse_other_study
+from study.engine import execute, prepare
+from study.ensemble import (
+    FORMAT,
+    RECEIPTS,
+    ROOT,
+    Block,
+    Ensemble,
+    digest,
+    encode,
+    open_ensemble,
+    reading,
+    refuse_other_study,
+)
 from study.errors import EnsembleError, RunError, StorageError
 from study.plan import Plan
 from study.provenance import CODE, code_fingerprint
@@ -602,6 +614,14 @@ def test_a_damaged_chunk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert answer.stderr.startswith(f"{store}: {said}")
         assert answer.stderr.count("\n") == 1, answer.stderr
         chunk.unlink(missing_ok=True)
+
+
+def test_reading_tells_damage_and_lets_errors_in_words_pass() -> None:
+    said = r"^a, b: one of them is damaged: KeyError: 'x'; `hotland verify` tells"
+    with pytest.raises(EnsembleError, match=said), reading("a", "b"):
+        raise KeyError("x")
+    with pytest.raises(RunError, match=r"^no sample is done yet$"), reading("a"):
+        raise RunError("no sample is done yet")
 
 
 def test_a_block_that_is_not_received_may_lack_chunks(store: Path) -> None:

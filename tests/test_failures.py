@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 from study import simulation
+from study.blocks import compute_block
 from study.config import Study, load_study
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.ensemble import open_ensemble
 from study.failures import describe_failures, failed_by_kind, inputs_of, locate
 from study.information import describe, information

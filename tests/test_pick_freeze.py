@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from kernels import LANES
+from study.blocks import compute_block
 from study.config import CHANCE, Study, load_study, schema_keys
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.ensemble import open_ensemble, open_rows
 from study.errors import ConfigError, EnsembleError
 from study.pick_freeze import GROUPS, MixedStudy, columns_of, group_of, groups_of, inputs_of, store_of

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import study
-from study import engine, simulation
+from study import job, simulation
 from study.config import Study, load_study
 from study.sampling import SOBOL_DIMENSIONS, sample_inputs, uniforms
 from study.sensitivity import saltelli
@@ -256,7 +256,7 @@ def test_one_exception_is_one_failed_row(tmp_path: Path, monkeypatch: pytest.Mon
         return simulate_lanes(case, rows, *arguments)
 
     monkeypatch.setattr(simulation, "_simulate_lanes", raises)
-    monkeypatch.setattr(engine, "SMALL", np.inf)  # in this process, where the exception is
+    monkeypatch.setattr(job, "SMALL", np.inf)  # in this process, where the exception is
     dataset = study.run(case, output=tmp_path / "campaign.zarr")
     good = dataset["status"].values == simulation.OK
     assert np.flatnonzero(~good).tolist() == [SPOILT]

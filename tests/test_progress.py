@@ -13,7 +13,7 @@ from rich.console import Console
 import study
 from study.cli import main
 from study.config import load_study
-from study.engine import Progress
+from study.job import Progress
 from study.progress import Pace, bar, lines, record, watching
 from study.tally import Tally
 from tests.conftest import SMOKE, hotland, variant

@@ -197,7 +197,7 @@ def numbers(*shares: tuple[float, float, float]) -> Answer:
     none = Number(np.nan, np.nan, np.nan)
     keys = (("winter_load",), ("chance",))
     rows = tuple(Index(key[0], key, none, Number(*share), "too few") for key, share in zip(keys, shares, strict=True))
-    one = Drivers("unmet_hours", "hours short", "h", None, rows, (), (), None, None)
+    one = Drivers("unmet_hours", "hours short", "h", None, rows, (), (), (), None, None)
     return replace(Answer(*[None] * len(fields(Answer))), drivers=(one,))  # type: ignore[arg-type]
 
 

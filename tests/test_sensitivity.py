@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import exp1, ndtri
 
 from study import sensitivity
+from study.dependence import dependence_statement, dependent_sets
+from study.shapley_effects import shapley_values
 
 Array = NDArray[np.float64]
 REPLICATES = 16
@@ -435,9 +437,25 @@ def gaussian(slopes: Array, covariance: Array, seed: int) -> tuple[dict[str, xr.
     return inputs, output, xr.DataArray(ranks, dims=("input", "other"), coords={"input": names, "other": names})
 
 
+def linear_gaussian_shapley(slopes: ArrayLike, covariance: ArrayLike) -> Array:
+    """Shapley effects of y = Σ slopes x, with x Gaussian (Owen and Prieur 2017, SIAM/ASA J. Uncertain. Quantif. 5:986).
+
+    β are `slopes` and Σ is `covariance`: inputs u explain βᵀ Σ_{·u} Σ_uu⁻¹ Σ_{u·} β.
+    """
+    beta, sigma = np.asarray(slopes, float), np.asarray(covariance, float)
+
+    def explained(u: tuple[int, ...]) -> float:
+        if not u:
+            return 0.0
+        across = sigma[list(u)] @ beta
+        return float(across @ np.linalg.solve(sigma[np.ix_(u, u)], across))
+
+    return shapley_values(explained, len(beta)) / float(beta @ sigma @ beta)
+
+
 def test_shapley_of_the_linear_gaussian() -> None:
     covariance = np.array([[1, 0, 0], [0, 1, 1.0], [0, 1, 4]])
-    exact = sensitivity.linear_gaussian_shapley([1, 1, 1], covariance)
+    exact = linear_gaussian_shapley([1, 1, 1], covariance)
     assert exact == pytest.approx([0.125, 0.296875, 0.578125])
     inputs, output, correlation = gaussian(np.ones(3), covariance, 1)
     quantiles = {f"x{i + 1}": stats.norm(0, sd).ppf for i, sd in enumerate((1, 1, 2))}
@@ -456,7 +474,7 @@ def test_shapley_of_random_linear_gaussians(seed: int) -> None:
     count = 3 + seed % 3
     half = rng.normal(size=(count, count))
     covariance, slopes = half @ half.T + 0.5 * np.eye(count), rng.normal(size=count)
-    exact = sensitivity.linear_gaussian_shapley(slopes, covariance)
+    exact = linear_gaussian_shapley(slopes, covariance)
     assert exact.sum() == pytest.approx(1.0)
     inputs, output, correlation = gaussian(slopes, covariance, seed)
     found = sensitivity.shapley(inputs, output, correlation=correlation, confidence=0.9999)
@@ -469,7 +487,7 @@ def test_two_correlated_inputs_by_hand() -> None:
     b1, b2, s1, s2, rho = 1.5, -0.7, 2.0, 1.0, 0.6
     variance = b1**2 * s1**2 + 2 * rho * b1 * b2 * s1 * s2 + b2**2 * s2**2
     one = b1**2 * s1**2 * (1 - rho**2 / 2) + rho * b1 * b2 * s1 * s2 + b2**2 * s2**2 * rho**2 / 2
-    exact = sensitivity.linear_gaussian_shapley([b1, b2], [[s1**2, rho * s1 * s2], [rho * s1 * s2, s2**2]])
+    exact = linear_gaussian_shapley([b1, b2], [[s1**2, rho * s1 * s2], [rho * s1 * s2, s2**2]])
     assert exact == pytest.approx([one / variance, 1 - one / variance])
 
 
@@ -496,8 +514,8 @@ def test_shapley_of_independent_inputs_shares_interactions() -> None:
 def test_correlated_inputs_have_indices_as_a_whole_only() -> None:
     covariance = np.array([[1, 0, 0], [0, 1, 1.0], [0, 1, 4]])
     inputs, output, correlation = gaussian(np.ones(3), covariance, 1)
-    assert sensitivity.dependent_sets(inputs) == [["x2", "x3"]]
-    assert sensitivity.dependent_sets(correlation=correlation) == [["x2", "x3"]]
+    assert dependent_sets(inputs) == [["x2", "x3"]]
+    assert dependent_sets(correlation=correlation) == [["x2", "x3"]]
     groups = {"x1": ["x1"], "x2": ["x2"], "pair": ["x3", "x2"], "mixed": ["x1", "x2"]}
     found = sensitivity.from_ensemble(inputs, output, groups=groups, correlation=correlation, confidence=0.999)
     whole = found.sel(input=["x1", "pair"])
@@ -509,18 +527,18 @@ def test_correlated_inputs_have_indices_as_a_whole_only() -> None:
     guessed = sensitivity.from_ensemble(inputs, output, groups=groups)
     assert np.isnan(guessed.first_low.sel(input="pair"))
     assert guessed.first.sel(input="pair") == pytest.approx(0.875, abs=0.05)
-    assert sensitivity.dependence_statement([]) == ""
+    assert dependence_statement([]) == ""
 
 
 def test_independent_inputs_are_not_taken_for_correlated() -> None:
     u, replicate = points(12, 16, 3)
     inputs = {f"x{i}": xr.DataArray(u[:, i], dims="sample") for i in range(12)}
-    assert sensitivity.dependent_sets(inputs, replicate=replicate) == []
+    assert dependent_sets(inputs, replicate=replicate) == []
     rng = np.random.default_rng(1)
     plain = {f"x{i}": xr.DataArray(rng.random(500), dims="sample") for i in range(12)}
-    assert sensitivity.dependent_sets(plain) == []
+    assert dependent_sets(plain) == []
     plain["y"] = plain["x3"] + plain["x4"] ** 2
-    assert sensitivity.dependent_sets(plain) == [["x3", "x4", "y"]]
+    assert dependent_sets(plain) == [["x3", "x4", "y"]]
 
 
 def test_discrete_constant_and_heavy_tailed_inputs() -> None:

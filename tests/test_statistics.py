@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from study import statistics
@@ -286,6 +288,31 @@ def test_bounds_of_failures_by_hand() -> None:
     low = estimate(statistics.conditional_value_at_risk(values.isel(sample=slice(1, None)), 0.1))
     assert low.lowest == pytest.approx(np.arange(179, 199).mean())
     assert np.isnan(low.highest)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=40, max_size=80), st.integers(2, 8))
+def test_intervals_end_at_the_limits_and_move_nowhere_else(shares: list[float], replicates: int) -> None:
+    values = labelled(np.array(shares), dealt(len(shares), replicates))
+    ones = xr.ones_like(values)
+    for free, bounded in (
+        (statistics.mean(values), statistics.mean(values, limits=(0.0, 1.0))),
+        (statistics.ratio(values, ones), statistics.ratio(values, ones, limits=(0.0, 1.0))),
+    ):
+        one, other = estimate(free), estimate(bounded)
+        assert other.value == one.value
+        ends = tuple(end if np.isnan(end) else min(max(end, 0.0), 1.0) for end in (one.low, one.high))
+        assert (other.low, other.high) == pytest.approx(ends, nan_ok=True)
+
+
+def test_an_interval_of_a_share_that_reached_beyond_one_ends_there() -> None:
+    values = labelled(1.0 - 0.02 * (np.arange(64) % 16 == 0) - 0.01 * (np.arange(64) % 4 == 1), dealt(64, 2))
+    free, bounded = estimate(statistics.mean(values)), estimate(statistics.mean(values, limits=(0.0, 1.0)))
+    assert free.high > 1.0
+    assert (bounded.low, bounded.high) == (free.low, 1.0)
+    beyond = labelled(1.0 + 1e-7 * np.arange(64), dealt(64))  # rounded, of 4 bytes: told as it is
+    found = estimate(statistics.mean(beyond, limits=(0.0, 1.0)))
+    assert found.low < found.value == found.high
 
 
 def test_usable_tells_expressions_what_failed() -> None:

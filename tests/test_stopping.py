@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import study
-from study import engine, stopping
+from study import engine, job, stopping
+from study.blocks import compute_block
 from study.cli import main
 from study.cluster import start_ray
+from study.ensemble import Block, Ensemble
 from study.errors import ConfigError, HotlandError, RunError
+from study.job import SMALL, Job, Progress
 from study.reading import validate
 from study.runs import runs
 from study.sampling import sample_inputs
@@ -26,6 +29,7 @@ from study.simulation import Results
 from study.statistics import CONFIDENCE
 from study.stopping import FASTEST, Growth, Judgement, judge, samples_needed
 from study.storage import Storage
+from study.tally import Tally
 from study.target import OUTPUTS, Target, parse_targets
 from study.variables import NUMERICAL_FAULT, VARIABLES
 from tests.conftest import SMOKE, variant
@@ -214,7 +218,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         rows.extend(which.tolist())
         return fast(case, which)
 
-    monkeypatch.setattr(engine, "simulate", noted)
+    monkeypatch.setattr("study.blocks.simulate", noted)
     monkeypatch.setattr(engine, "seconds_per_sample", lambda _study: 1e-4)
     return rows
 
@@ -316,7 +320,8 @@ def test_hours_that_are_spent_end_a_run_between_blocks(
     tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(monotonic=lambda: 0.5 * 3600.0 * len(computed) / 64, perf_counter=lambda: 0.0)
-    monkeypatch.setattr(engine, "time", clock)
+    for module in (engine, job):
+        monkeypatch.setattr(module, "time", clock)
     (missed,), said = run(tmp_path / "store.zarr", "mean(carbon_reduction) +-0.001%", hours=3.2)
     assert not missed.met
     assert len(computed) == 7 * 64  # after six blocks and 3 h another one is begun
@@ -331,14 +336,15 @@ def test_hours_that_are_spent_end_a_run_between_blocks(
     computed.clear()
     run(tmp_path / "other.zarr", "mean(carbon_reduction) +-0.001%", hours=0.9)  # over as a stage ends
     assert study.open_ensemble(tmp_path / "other.zarr").sizes["sample"] == 128
-    assert engine.Ensemble.open(Storage.at(tmp_path / "other.zarr")).samples == 128
+    assert Ensemble.open(Storage.at(tmp_path / "other.zarr")).samples == 128
 
 
 def test_hours_that_are_spent_leave_no_row_out_that_is_computed(
     tmp_path: Path, computed: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = SimpleNamespace(monotonic=lambda: 3600.0 * bool(computed), perf_counter=lambda: 0.0)
-    monkeypatch.setattr(engine, "time", clock)
+    for module in (engine, job):
+        monkeypatch.setattr(module, "time", clock)
     store, target = tmp_path / "store.zarr", "mean(carbon_reduction) +-0.001%"
     (missed,), said = run(store, target, hours=0.5, block_size=640)
     assert computed == list(range(640))  # one block, whose first 64 rows are the first stage
@@ -356,14 +362,14 @@ def test_killed_amid_a_stage_it_goes_on_to_the_same_bits(
     target = "mean(carbon_reduction) +-0.1%"
     (undisturbed,), _ = run(tmp_path / "undisturbed.zarr", target)
     computed.clear()
-    commit = engine.Ensemble.commit
+    commit = Ensemble.commit
 
-    def killed(ensemble: engine.Ensemble, block: engine.Block, *arguments: Any) -> None:
+    def killed(ensemble: Ensemble, block: Block, *arguments: Any) -> None:
         if block.index in (2, 5) and computed.count(block.start) == 1:
             raise KeyboardInterrupt
         commit(ensemble, block, *arguments)
 
-    monkeypatch.setattr(engine.Ensemble, "commit", killed)
+    monkeypatch.setattr(Ensemble, "commit", killed)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "store.zarr", target)
@@ -376,7 +382,7 @@ def test_a_large_run_that_was_stopped_is_judged_by_its_whole_stages(tmp_path: Pa
     storage = Storage.at(tmp_path / "store.zarr")
     ensemble, blocks = engine.prepare(CASE, storage, block_size=64)
     for block in (*blocks[:5], *blocks[20:25]):
-        engine.compute_block(CASE, ensemble, block)
+        compute_block(CASE, ensemble, block)
     computed.clear()
     (met,), said = run(tmp_path / "store.zarr", "mean(carbon_reduction) +-10%")
     assert met.met
@@ -441,7 +447,7 @@ def test_no_interval_is_no_target_met(tmp_path: Path, monkeypatch: pytest.Monkey
         results.values["status"][rows % 50 == 0] = NUMERICAL_FAULT if case.seed == 2 else 0
         return results
 
-    monkeypatch.setattr(engine, "simulate", alike)
+    monkeypatch.setattr("study.blocks.simulate", alike)
     case = CASE.with_overrides(samples=256)
     (missed,), _ = run(tmp_path / "alike.zarr", "mean(carbon_reduction) +-50%", case=case)
     assert not missed.met
@@ -490,10 +496,10 @@ def test_a_run_that_was_taken_over_stops_while_ray_starts(tmp_path: Path, comput
     storage = Storage.at(tmp_path / "store.zarr")
     ensemble, blocks = engine.prepare(CASE.with_overrides(samples=512), storage, block_size=64)
     taken: Any = SimpleNamespace(taken_over="run 2", tell=lambda **_what: None)
-    progress = engine.Progress(512, engine.Tally.empty(CASE), workers=2)
-    job = engine._Job(CASE, ensemble, blocks, taken, progress, lambda _progress: None)
+    progress = Progress(512, Tally.empty(CASE), workers=2)
+    work = Job(CASE, ensemble, blocks, taken, progress, lambda _progress: None)
     with pytest.raises(RunError, match="taken over by run 2"):
-        job.on_this_machine(2 * engine.SMALL)
+        work.on_this_machine(2 * SMALL)
     assert computed == []
 
 
@@ -505,8 +511,8 @@ def test_ray_is_started_once_for_all_stages(tmp_path: Path, monkeypatch: pytest.
         starts.append(arguments)
         return start_ray(*arguments, **options)
 
-    monkeypatch.setattr(engine, "start_ray", noted)
-    monkeypatch.setattr(engine, "SMALL", 0.0)
+    monkeypatch.setattr("study.job.start_ray", noted)
+    monkeypatch.setattr("study.job.SMALL", 0.0)
     monkeypatch.setattr(engine, "cores", lambda: 2)
     case = CASE.with_overrides(samples=256)
     (missed,), _ = run(tmp_path / "store.zarr", "mean(carbon_reduction) +-0.0001%", case=case, block_size=8)

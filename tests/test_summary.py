@@ -14,7 +14,7 @@ import xarray as xr
 from rich.console import Console
 from scipy import stats
 
-from study.errors import EnsembleError
+from study.errors import EnsembleError, RunError
 from study.statistics import Estimate
 from study.summary import Line, Over, print_table, summarise, to_json
 
@@ -308,9 +308,9 @@ def test_failed_samples_are_left_out_and_counted(failed: float) -> None:
 
 @pytest.mark.parametrize("status", [np.full(8, 2), np.arange(1, 9)])
 def test_no_sample_that_ended_well_is_an_error(status: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="no sample ended well"):
+    with pytest.raises(RunError, match="no sample ended well"):
         summarise(ensemble(status=status))
-    with pytest.raises(ValueError, match="no sample is done yet"):
+    with pytest.raises(RunError, match="no sample is done yet"):
         summarise(ensemble().isel(sample=[]))
 
 

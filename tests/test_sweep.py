@@ -20,11 +20,13 @@ from ruamel.yaml import YAML
 
 import study
 from study import figures
+from study.blocks import compute_block
+from study.cli import main
 from study.cli.check import check
 from study.comparison import compare
 from study.config import load_study, most_compact_grid, study_of
 from study.drivers import extend, what_drives
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.errors import ConfigError, EnsembleError
 from study.reaccounting import reaccount
 from study.report import report
@@ -342,3 +344,13 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
         assert said.returncode == 0, said.stderr
     assert "2 designs" in hotland("summary", target, folder=tmp_path).stdout
     assert hotland("report", target, folder=tmp_path).returncode != 0
+
+
+def test_one_kind_of_uncertainty_is_told_of_one_design(
+    store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["hotland", "summary", str(store), "--over", "samples"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "--over samples: allowed with one design, and this is a sweep\n"

@@ -11,8 +11,8 @@ import pytest
 from kernels import LANES, operation
 from kernels.season import SUM, Course, Season, Winter
 from study import series, simulation
+from study.blocks import compute_block
 from study.config import ConfigError, Study, load_study
-from study.engine import compute_block
 from study.ensemble import Ensemble, open_ensemble, refuse_other_study
 from study.errors import EnsembleError
 from study.reading import validate

@@ -22,16 +22,19 @@ from kernels.readings import prescribed_step
 from study import figures, updating
 from study.cli import main
 from study.config import Study, load_study
-from study.errors import ConfigError
+from study.errors import ConfigError, EnsembleError
+from study.likelihood import likelihood_of, log_likelihood
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
 from study.simulation import field_of_wells
-from study.updating import ReadingError, likelihood_of, log_likelihood, pareto_shape, reweight, tempered
+from study.updating import ReadingError
+from study.weights import pareto_shape, reweight, tempered
 from study.wells import Inputs, with_fluid
-from tests.conftest import SMOKE, made, variant
+from tests.conftest import SMOKE, made, variant, without_doubt
 
 Array = NDArray[np.float64]
 WINTERS = 3
+HEADER = "date,outlet_temperature (degC),heat (kW)\n"
 
 
 class Traced(NamedTuple):
@@ -167,6 +170,13 @@ def test_a_bias_of_the_season_is_not_averaged_away() -> None:
     assert of_mean == pytest.approx(0.3**2 + 0.1**2 + (0.1**2 + 0.2**2) / 150, rel=1e-6)
 
 
+@pytest.mark.parametrize("error", [ReadingError(0.0, 1.0, 0.0, 10.0, 0.0), ReadingError(sensor=np.nan)])
+def test_errors_that_are_none_are_refused(error: ReadingError) -> None:
+    covariance = error.covariance(np.arange(9.0), np.zeros(9, np.int64), np.zeros(9, np.int64))
+    with pytest.raises(ValueError, match="errors of readings"):
+        log_likelihood(np.zeros(9), np.zeros((1, 9)), covariance)
+
+
 def test_few_samples_with_the_weight_ask_for_a_new_run() -> None:
     x = np.random.default_rng(1).standard_normal(1000)
     found = reweight(-0.5 * ((x - 3.5) / 0.05) ** 2)
@@ -208,29 +218,41 @@ def test_truth_is_in_the_range_nine_times_of_ten() -> None:
         ("date,outlet_temperature,heat,heat\n", "header"),
         ("date,outlet_temperature,flow\n", "header"),
         ("date;outlet_temperature;heat\n", "header"),
-        ("date,outlet_temperature (kg),heat\n", "allowed: a unit"),
-        ("date,outlet_temperature,heat (parsecs per fortnight)\n", "allowed: a unit"),
-        ("date,outlet_temperature,heat (__import__)\n", "allowed: a unit"),
-        ("date,outlet_temperature,heat\n2026-11-01,warm,3\n", "line 2"),
-        ("date,outlet_temperature,heat\n2026-11-01,12,3\n2026-11-02,1e9,3\n", "line 3"),
-        ("date,outlet_temperature,heat\n2026-11-01,12,-inf\n", "line 2"),
-        ("date,outlet_temperature,heat (MWh/d)\n2026-11-01,12,1e9\n", "line 2"),
-        ("date,outlet_temperature,heat\n2026-11-01,1 2\t,3\n", "line 2"),
-        ('date,outlet_temperature,heat\n2026-11-01,"1\n2",3\n', "line 3"),
-        ("date,outlet_temperature,heat\n2026-13-01,12,3\n", "date"),
-        ("date,outlet_temperature,heat\n01.11.2026,12,3\n", "date"),
-        ("date,outlet_temperature,heat\n2026-02-30,12,3\n", "date"),
-        ("date,outlet_temperature,heat\n,12,3\n", "date"),
-        ("date,outlet_temperature,heat\n2026-11-01,12,3\n2026-11-01,12,3\n", "twice"),
-        ("date,outlet_temperature,heat\n2026-11-01,12\n", "cells"),
-        ("date,outlet_temperature,heat\n2026-07-01,12,3\n", "days of the season"),
         (
-            "date,outlet_temperature,heat\n" + "".join(f"2026-11-{n:02},nan,3\n" for n in range(1, 30)),
+            "date,outlet_temperature,heat (kW)\n",
+            r"outlet_temperature has no unit; allowed: outlet_temperature \(degC\)",
+        ),
+        ("date,outlet_temperature (degC), heat ()\n", "header: 'heat \\(\\)'"),
+        ("date,outlet_temperature (degC), heat\n", r"heat has no unit; allowed: heat \(kW\)"),
+        ("date,outlet_temperature (kg),heat (kW)\n", "allowed: a unit"),
+        ("date,outlet_temperature (degC),heat (parsecs per fortnight)\n", "allowed: a unit"),
+        ("date,outlet_temperature (degC),heat (__import__)\n", "allowed: a unit"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,warm,3\n", "line 2"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,12,3\n2026-11-02,1e9,3\n", "line 3"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,12,-inf\n", "line 2"),
+        ("date,outlet_temperature (degC),heat (MWh/d)\n2026-11-01,12,1e9\n", "line 2"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,1 2\t,3\n", "line 2"),
+        ('date,outlet_temperature (degC),heat (kW)\n2026-11-01,"1\n2",3\n', "line 3"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-13-01,12,3\n", "date"),
+        ("date,outlet_temperature (degC),heat (kW)\n01.11.2026,12,3\n", "date"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-02-30,12,3\n", "date"),
+        ("date,outlet_temperature (degC),heat (kW)\n,12,3\n", "date"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,12,3\n2026-11-01,12,3\n", "twice"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,12\n", "cells"),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-07-01,12,3\n", "days of the season"),
+        (
+            HEADER + "".join(f"2026-11-{n:02},nan,3\n" for n in range(1, 30)),
             "days of the season",
         ),
-        ("date,outlet_temperature,heat\n" + "".join(f"2026-11-{n:02},12,\n" for n in range(1, 30)), "0 of the 29 days"),
-        ("date,outlet_temperature,heat\n" + "".join(f"{n}-11-05,12,3\n" for n in range(2020, 2029)), "winters"),
-        ("date,outlet_temperature,heat\n2026-11-01,12,3\n2027-02-01,12,3\n" * 1, "days of the season"),
+        (
+            HEADER + "".join(f"2026-11-{n:02},12,\n" for n in range(1, 30)),
+            "0 of the 29 days",
+        ),
+        (
+            HEADER + "".join(f"{n}-11-05,12,3\n" for n in range(2020, 2029)),
+            "winters",
+        ),
+        ("date,outlet_temperature (degC),heat (kW)\n2026-11-01,12,3\n2027-02-01,12,3\n" * 1, "days of the season"),
         ("x" * 200_000, "CSV"),
         ("a,b\0c\n", "header"),
     ],
@@ -249,7 +271,7 @@ def test_files_that_are_none_are_refused_and_the_command_ends_with_2(
 ) -> None:
     (tmp_path / "binary").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "huge").write_bytes(b"2026-11-01,12,3\n" * 1_300_000)
-    (tmp_path / "long").write_text("date,outlet_temperature,heat\n" + "2026-11-01,12,3\n" * 50_000)
+    (tmp_path / "long").write_text(HEADER + "2026-11-01,12,3\n" * 50_000)
     (tmp_path / "folder").mkdir()
     for name in ("binary", "huge", "long", "folder", "nowhere"):
         with pytest.raises(SystemExit) as end:
@@ -264,7 +286,7 @@ def test_first_and_last_day_of_the_season_have_their_places(tmp_path: Path) -> N
     study, path = load_study(SMOKE), tmp_path / "readings.csv"
     days = [datetime.date(2026, 10, 31) + datetime.timedelta(days=n) for n in range(365 + 3)]
     assert str(days[-2]) == "2027-11-01"  # the next winter's first
-    path.write_text("date,outlet_temperature,heat (MWh/d)\n" + "".join(f"{day},12,2.4\n" for day in days))
+    path.write_text("date,outlet_temperature (degC),heat (MWh/d)\n" + "".join(f"{day},12,2.4\n" for day in days))
     found = read_readings(path, study)
     assert study.season.days == 151
     assert found.day.tolist() == [*range(151), 0, 1]
@@ -279,7 +301,7 @@ def test_gaps_are_told_and_the_fuller_column_drives(tmp_path: Path) -> None:
         f"2028-02-{n:02},{'' if n == 12 else 59},{'nan' if n < 15 else 50},{'' if n == 13 else 80}"
         for n in range(10, 30)
     ]
-    path.write_text("date, outlet_temperature (degF), inlet_temperature (degF), heat\n\n" + "\n".join(rows))
+    path.write_text("date, outlet_temperature (degF), inlet_temperature (degF), heat (kW)\n\n" + "\n".join(rows))
     found = read_readings(path, case)
     assert found.driver == "heat"
     assert found.day.tolist() == list(range(101, 120))
@@ -291,7 +313,7 @@ def test_gaps_are_told_and_the_fuller_column_drives(tmp_path: Path) -> None:
     assert "leap" in found.remarks[0]
     assert "heat of 1 days was not read" in found.remarks[1]
     assert "heat of the 101 days before the first reading" in found.remarks[2]
-    path.write_text(path.read_text().replace("heat", "heat (kWh/d)").replace(",80", ","))
+    path.write_text(path.read_text().replace("(kW)", "(kWh/d)").replace(",80", ","))
     assert read_readings(path, case).driver == "inlet_temperature"
 
 
@@ -353,6 +375,16 @@ def test_readings_of_a_sample_point_to_it(traced: Traced, tmp_path: Path) -> Non
     assert float(found.weight.sum()) == pytest.approx(1.0)
     assert "no sample explains" not in str(found.remarks)
     assert all(np.isnan([each.posterior.low, each.posterior.high]).all() for each in found.answers)
+    assert found.weights.effective < 3
+    assert found.bearable.effective == pytest.approx(16, rel=0.01)  # half of the samples: what may be told of inputs
+    powered = np.exp(found.part * (found.log_likelihoods - found.log_likelihoods.max()))
+    for change in found.changes:
+        if found.study.drawn[change.key].kind == "choice":
+            continue
+        values = found.inputs[change.key]
+        mean = float(powered @ values / powered.sum())
+        assert change.posterior[0] == pytest.approx(mean, abs=0.2 * change.prior[1])  # but for the smoothing
+        assert change.posterior[1] > 0.3 * change.prior[1]
     warm = study.update(traced.dataset, readings, error=ReadingError(bias=10.0, sensor=10.0, drift=10.0, daily=10.0))
     assert warm.weights.effective > 25
 
@@ -396,9 +428,6 @@ def test_intervals_stay_within_what_is_possible(traced: Traced) -> None:
     answers = {each.words.split(",")[0]: each for each in updating._answers(case, dataset, weights)}
     after = answers["unmet_hours"].posterior
     assert 0.0 <= after.low <= after.value <= after.high <= 24 * 151
-    share = updating._between(-0.1, 0.0, 1.0), updating._between(1.2, 0.0, 1.0)
-    assert share == (0.0, 1.0)
-    assert np.isnan(updating._between(np.nan, 0.0, 1.0))
 
 
 def test_a_new_run_starts_from_the_updated_inputs(
@@ -418,9 +447,10 @@ def test_a_new_run_starts_from_the_updated_inputs(
     assert following.name == "smoke-updated"
     found = study.update(traced.dataset, "readings.csv")
     share, weights = tempered(found.log_likelihoods)
+    assert told["part"] == found.part == share
     assert f"--share {1 - share:.3g}" in said.err
     drawn = sample_inputs(variant(following, {"samples": 4096}), np.arange(4096))
-    moved = [each for each in updating.changes_of(found.study, found.inputs, weights) if each.moved]
+    moved = [each for each in found.changes if each.moved]
     assert moved
     for change in moved:
         item = following.drawn[change.key]
@@ -462,7 +492,11 @@ def test_the_command_speaks_and_draws(
     said = capsys.readouterr().out
     assert said.startswith("a new run from the updated inputs is needed: ")
     assert "errors: sensor 1 K" in said
-    assert "(no interval)" in said
+    assert "inputs are told with " in said
+    assert "which leaves 16 effective samples" in said
+    assert "after that part" in said
+    (outputs,) = (line for line in said.splitlines() if "output" in line and "before (95 % interval)" in line)
+    assert "after" not in outputs
     assert (tmp_path / "update.png").stat().st_size > 10_000
     with figures.dark():
         figures.learned(study.update(traced.dataset, "readings.csv"), plt.figure())
@@ -476,7 +510,12 @@ def test_the_command_speaks_and_draws(
         (["--output", "a.txt"], "allowed"),
         (["--error", "2 kg"], "kg"),
         (["--bias", "-1 K"], "allowed"),
-        (["--share", "1.5"], "range"),
+        (["--error", "0 K"], "at least 0.001"),
+        (["--drift", "nan K"], "allowed"),
+        (["--share", "1.5"], "allowed"),
+        (["--share", "0"], "allowed"),
+        (["--share", "nan"], "allowed"),
+        (["--output", "nowhere/a.yaml"], "nowhere/a.yaml: cannot be written"),
     ],
 )
 def test_wrong_options_are_refused(
@@ -492,6 +531,17 @@ def test_wrong_options_are_refused(
         run_update(monkeypatch, str(traced.store), "--observed", str(path), *arguments)
     assert end.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_samples_that_have_nothing_to_learn_are_refused(traced: Traced, tmp_path: Path) -> None:
+    readings = read_readings(write(tmp_path / "readings.csv", traced, 5), traced.study)
+    sure = traced.dataset.assign_attrs(study=json.dumps(without_doubt(traced.study).resolved()))
+    with pytest.raises(EnsembleError, match="no input is uncertain"):
+        study.update(sure, readings)
+    spoilt = traced.dataset.copy(deep=True)
+    spoilt["carbon_reduction"][3, 0] = np.nan
+    with pytest.raises(EnsembleError, match="carbon_reduction is not finite in samples whose status is ok"):
+        study.update(spoilt, readings)
 
 
 def test_wells_whose_flow_or_summer_was_not_read_are_refused(traced: Traced, tmp_path: Path) -> None:

@@ -20,23 +20,11 @@ from study import figures
 from study.cli import main
 from study.config import Study, load_study, variable_name
 from study.errors import EnsembleError
+from study.regression import PENALTIES, _ridge, _sums
 from study.sampling import sample_inputs
-from study.value import (
-    PENALTIES,
-    Measurement,
-    Worth,
-    Worths,
-    _ridge,
-    _sums,
-    advice,
-    parse_measurement,
-    samples_of,
-    sentence,
-    to_json,
-    values_of,
-    worth_of,
-)
-from tests.conftest import SMOKE, made, variant
+from study.value import Measurement, Worth, Worths, parse_measurement, samples_of, values_of, worth_of
+from study.value_table import advice, sentence, to_json
+from tests.conftest import SMOKE, made, variant, without_doubt
 from tests.test_economics import MONEY_OF
 
 SMALL = load_study(SMOKE)
@@ -264,6 +252,35 @@ def test_failed_samples_are_left_out_and_told_of_and_too_many_refused() -> None:
         samples_of({"one": made_up(normal_study(rows=16))})
     with pytest.raises(EnsembleError, match="too few to learn from"):
         samples_of({"one": made_up(normal_study(rows=128), failed=128)}, most_failed=1.0)
+
+
+def test_samples_that_nothing_can_be_learnt_from_are_refused_in_words() -> None:
+    dataset = made_up(normal_study())
+    with pytest.raises(EnsembleError, match="all of one replicate"):
+        samples_of({"one": dataset.isel(sample=dataset["replicate"].values == 3)})
+    for name, where in (("carbon_reduction", (3, 0)), (variable_name(X), 3)):
+        spoilt = dataset.copy(deep=True)
+        spoilt[name][where] = np.nan
+        with pytest.raises(EnsembleError, match="is not finite in samples whose status is ok"):
+            samples_of({"one": spoilt})
+    sure = made_up(normal_study()).assign_attrs(study=json.dumps(without_doubt(normal_study()).resolved()))
+    with pytest.raises(EnsembleError, match="no uncertain input"):
+        samples_of({"one": sure})
+
+
+@pytest.mark.parametrize(("errors", "cost"), [({}, 1.0), ({X: -1.0}, 1.0), ({X: math.nan}, 1.0), ({X: 1.0}, -1.0)])
+def test_measurements_that_are_none_are_refused(errors: dict[str, float], cost: float) -> None:
+    with pytest.raises(ValueError, match="at least 0"):
+        Measurement("x", errors, cost)
+
+
+def test_designs_of_other_claims_are_paid_for_by_their_own() -> None:
+    other = normal_study(rows=128, claim={"carbon_reduction": "100 t"})
+    designs = {"a": made_up(normal_study(rows=128)), "b": made_up(other)}
+    found = samples_of(designs, utility="claim:1/0")
+    assert found.remarks == ("each design is paid for by the claim of its own study: 106 t in a, 100 t in b",)
+    carbon = designs["a"]["carbon_reduction"].values[:, 0]
+    np.testing.assert_array_equal(found.utility, np.column_stack([carbon >= 106, carbon >= 100]))
 
 
 def test_less_of_a_cost_is_better_and_a_claim_is_paid_for() -> None:

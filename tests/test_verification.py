@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from study import verification
+from study.blocks import compute_block
 from study.cli import main
 from study.config import Study, load_study
-from study.engine import compute_block, prepare
+from study.engine import prepare
 from study.ensemble import ROOT, decode, digest, encode
 from study.errors import EnsembleError
 from study.storage import Storage

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from study.cli.screen import WIDTH, at_option, screen, share_of
-from study.errors import OptionError, RunError
+from study.errors import OptionError
 
 
 @click.command()
@@ -72,10 +72,7 @@ def account(
         dataset = open_ensemble(store)
         with reading(Storage.at(store)):
             dataset = one_design(dataset, at, store=store)
-            try:
-                lines = carbon_lines(dataset, most_failed=most)
-            except ValueError as error:  # nothing to tell
-                raise RunError(str(error)) from error
+            lines = carbon_lines(dataset, most_failed=most)
             lines += ledgers(dataset, most_failed=most)
             lines += every_account(dataset, most_failed=most) if every else []
             if as_json:

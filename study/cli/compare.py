@@ -1,7 +1,5 @@
 """`hotland compare`."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,9 @@ from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, 
 from study.errors import OptionError
 
 if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
     from study.comparison import Comparison
 
 
@@ -55,39 +56,38 @@ def compare(
     refuse_no_picture(picture)
     given = named(stores)
     from study.comparison import compare as compare_designs
-    from study.comparison import print_comparison, to_json
-    from study.ensemble import open_ensemble
-    from study.sweep import each_design
+    from study.comparison_table import print_comparison, to_json
+    from study.ensemble import reading
 
-    with reading_all(given.values()):
-        designs = each_design({name: open_ensemble(store) for name, store in given.items()}, at)
+    figure = None
+    with reading(*given.values()):
+        designs = opened(given, at)
         if len(designs) < 2:
             raise OptionError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
-        if as_json:
-            click.echo(to_json(comparison))
-        else:
-            print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
         if picture is not None:
-            _draw(comparison, picture)
+            figure = _drawn(comparison)
+    if as_json:
+        click.echo(to_json(comparison))
+    else:
+        print_comparison(comparison, Console(width=WIDTH, highlight=False, markup=False))
+    if picture is not None and figure is not None:
+        save_picture(figure, picture)
 
 
-@contextmanager
-def reading_all(stores: Iterable[str]) -> Iterator[None]:
-    """Turn whatever one of some damaged stores brings about into one message."""
-    from study.errors import EnsembleError, HotlandError
+def opened(stores: dict[str, str], at: tuple[str, ...]) -> "dict[str, xr.Dataset]":
+    """Ensembles by the names of their designs, in the place of a sweep those of its designs that `at` says."""
+    from study.config import study_of
+    from study.ensemble import open_ensemble
+    from study.errors import EnsembleError
+    from study.sweep import SweptStudy, each_design
 
-    try:
-        yield
-    except (HotlandError, ConnectionError):
-        raise
-    except Exception as error:
-        text = str(error).splitlines()[0][:200] if str(error) else ""
-        raise EnsembleError(
-            f"{', '.join(stores)}: one of them is damaged: {type(error).__name__}: {text}; `hotland verify` tells which"
-        ) from error
+    datasets = {name: open_ensemble(store) for name, store in stores.items()}
+    if at and not any(isinstance(study_of(each.attrs), SweptStudy) for each in datasets.values()):
+        raise EnsembleError(f"{', '.join(stores)}: of one design each; --at chooses designs of a sweep")
+    return each_design(datasets, at)
 
 
 def named(stores: tuple[str, ...]) -> dict[str, str]:
@@ -107,11 +107,9 @@ def named(stores: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _draw(comparison: "Comparison", picture: Path) -> None:
+def _drawn(comparison: "Comparison") -> "Figure":
     from matplotlib.figure import Figure
 
     from study.figures import designs
 
-    figure = Figure(figsize=(11, 8.4), layout="constrained")
-    designs(comparison, figure)
-    save_picture(figure, picture)
+    return designs(comparison, Figure(figsize=(11, 8.4), layout="constrained"))

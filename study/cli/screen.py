@@ -80,10 +80,7 @@ def print_summary(
         else:
             print_designs(table, console)
         return
-    try:
-        lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
-    except ValueError as error:
-        raise RunError(str(error)) from error
+    lines = summarise(dataset, over=over, most_failed=MOST_FAILED if most_failed is None else most_failed)
     if as_json:
         click.echo(to_json(dataset, lines, over=over))
     else:

@@ -7,12 +7,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from study.comparison import Comparison, direction
+from study.comparison import Comparison
+from study.directions import direction
 from study.figures.style import colours, ends, legend_above, shown_units
 from study.intervals import Array
+from study.limits import SHARES
 from study.pairing import Pairing, pair
 from study.statistics import exceedance, mean
-from study.summary import SHARES
 
 _POINTS = 201  # of a curve
 _PURPLE = "#CC79A7"

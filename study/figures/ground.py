@@ -66,7 +66,7 @@ def temperature_around_well(dataset: xr.Dataset, axes: Axes) -> Axes:
     axes.set_xlim(distance[0], distance[-1])
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("distance from the axis of the well (m)")
-    axes.set_ylabel("rock, mean over the depth,\nwarmer than at first (K)")
+    axes.set_ylabel("change of the rock's temperature,\nmean over the depth (K)")
     legend_above(axes)
     return axes
 

@@ -14,7 +14,8 @@ _BINS = 24
 def learned(found: Update, figure: Figure) -> Figure:
     """Outlet temperatures that were read, beside what the samples say before and after; and the inputs most narrowed.
 
-    Bands are 90 % of the samples, without the errors of the readings.
+    Bands are 90 % of the samples, without the errors of the readings. Where a new run is needed, what is after is so
+    with the part of the readings' weight that enough samples bear (`study.updating.Update.part`).
     """
     ink = colours()
     top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.2, 1.0])[:, 0]
@@ -22,9 +23,11 @@ def learned(found: Update, figure: Figure) -> Figure:
     time = 365 * found.readings.winter + found.readings.day + 1
     predicted = found.predicted["outlet_temperature"]
     even = np.full(len(predicted), 1.0 / len(predicted))
+    weighted = found.bearable.weight
+    after = f"after {100 * found.part:.2g} % of the readings' weight" if found.needs_run else "after"
     for weight, colour, label in (
         (even, ink.grey, "90 % of the samples before"),
-        (found.weights.weight, ink.blue, "90 % after"),
+        (weighted, ink.blue, f"90 % {after}"),
     ):
         low, high = np.array(
             [np.quantile(day, [0.05, 0.95], weights=weight, method="inverted_cdf") for day in predicted.T]
@@ -43,7 +46,7 @@ def learned(found: Update, figure: Figure) -> Figure:
     for panel, change in zip(panels, changes, strict=False):
         values = found.inputs[change.key]
         _histogram(panel, values, even, ink.grey, "before")
-        _histogram(panel, values, found.weights.weight, ink.blue, "after")
+        _histogram(panel, values, weighted, ink.blue, "after")
         panel.set_xlabel(_label(change))
         panel.set_yticks([])
         panel.set_ylim(bottom=0)

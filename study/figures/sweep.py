@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from study.config import full_key, study_of
 from study.errors import EnsembleError
 from study.figures.style import colours, ends, legend_above, shown_units
+from study.limits import SHARES
 from study.quantity import short
 from study.statistics import mean, usable
-from study.summary import SHARES
 from study.sweep import SweptStudy, designs_at
 
 _LINES = ("-", "--", ":", "-.")

@@ -19,7 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from study.config import Study, study_of
 from study.drivers import Answer, what_drives
 from study.ensemble import Ensemble, open_ensemble, reading
-from study.errors import EnsembleError, RunError
+from study.errors import EnsembleError
 from study.information import describe, information
 from study.ledgers import every_account, every_reduction, ledgers
 from study.pick_freeze import MixedStudy
@@ -79,10 +79,7 @@ def report(store: str, *, most_failed: float = MOST_FAILED, at: Sequence[str] = 
     if isinstance(study, MixedStudy):
         raise EnsembleError(f"{storage}: rows that extend another ensemble; the report is that of the ensemble itself")
     with reading(storage):
-        try:
-            lines = summarise(dataset, most_failed=most_failed)
-        except ValueError as error:  # nothing to summarise
-            raise RunError(str(error)) from error
+        lines = summarise(dataset, most_failed=most_failed)
         drawn = dataset.isel(sample=slice(MOST_DRAWN)).load()
         limits = limits_of_it(study, dataset, lines, asked=asked)
     drivers = what_drives(store, most_failed=most_failed, at=at) if study.uncertain else None

@@ -8,6 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from study.config import Study, variable_name
+from study.limits import limits_of
 from study.statistics import mean
 
 OUTPUTS = (
@@ -59,7 +60,7 @@ def by_winter(dataset: xr.Dataset) -> dict[str, Any]:
     for name in _there(dataset):
         labels.append(_label(dataset, name))
         edges = dataset[name].quantile([0.05, 0.25, 0.5, 0.75, 0.95], "sample").values
-        found = mean(dataset[name])
+        found = mean(dataset[name], limits=limits_of(name))
         for n, winter in enumerate(dataset["winter"].values.tolist()):
             numbers = {key: float(found[key][n]) for key in ("value", "low", "high")}
             numbers |= dict(zip(("p05", "p25", "p50", "p75", "p95"), edges[:, n].tolist(), strict=True))

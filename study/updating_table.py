@@ -1,0 +1,79 @@
+"""What an update made of an ensemble: for people as tables, for a program as JSON."""
+
+from rich.console import Console
+from rich.table import Table
+
+from study.json_text import json_text
+from study.updating import Update
+
+
+def print_update(found: Update, console: Console) -> None:
+    """Print what an update made for people."""
+    weights, error, remarks = found.weights, found.error, list(found.remarks)
+    if found.needs_run:
+        console.print(remarks.pop(0))
+    console.print(
+        f"{found.study.name}: {len(found.readings.day)} days read, {len(found.sample):,} samples, of which "
+        f"{weights.effective:,.0f} effective (Pareto's k {weights.pareto_k:.2f})"
+    )
+    console.print(
+        f"driven with {found.readings.driver}; errors: sensor {error.sensor:g} K, model {error.bias:g} K in "
+        f"a season, {error.drift:g} K from day to day and {error.daily:g} K on each day"
+    )
+    if found.needs_run:
+        console.print(
+            f"inputs are told with {100 * found.part:.2g} % of the readings' weight, which leaves "
+            f"{found.bearable.effective:,.0f} effective samples; the new run tells the rest, and outputs after it"
+        )
+    table = Table("input", "unit", "before", "after that part" if found.needs_run else "after", "narrower by")
+    for change in found.changes:
+        if change.moved:
+            ends = (f"{m:.4g} ± {s:.2g}" for m, s, *_ in (change.prior, change.posterior))
+            table.add_row(change.key, change.unit, *ends, f"{100 * change.narrower:.0f} %")
+    if table.row_count:
+        console.print(table)
+    if still := [change.key for change in found.changes if not change.moved]:
+        console.print(f"hardly moved: {', '.join(still)}")
+    table = Table("output", "unit", "before (95 % interval)", *([] if found.needs_run else ["after"]))
+    for answer in found.answers:
+        form, unit = (".2%", "") if answer.units == "1" else (",.4g", answer.units)
+        told = (answer.prior,) if found.needs_run else (answer.prior, answer.posterior)
+        table.add_row(answer.words, unit, *(f"{each:{form}}" for each in told))
+    console.print(table)
+    for remark in remarks:
+        console.print(remark)
+
+
+def to_json(found: Update) -> str:
+    """The update for a program; null where there is no number."""
+    return json_text(
+        {
+            "study": found.study.name,
+            "days": len(found.readings.day),
+            "driver": found.readings.driver,
+            "error": found.error,
+            "share": found.share,
+            "samples": len(found.samples),
+            "failed": len(found.samples) - len(found.sample),
+            "effective_samples": found.weights.effective,
+            "pareto_k": found.weights.pareto_k,
+            "needs_run": found.needs_run,
+            "part": found.part,
+            "remarks": found.remarks,
+            "inputs": [
+                {
+                    "key": change.key,
+                    "unit": change.unit,
+                    "moved": change.moved,
+                    "narrower": change.narrower,
+                    **{
+                        when: dict(zip(("mean", "standard_deviation", "q05", "q95"), numbers, strict=True))
+                        for when, numbers in (("prior", change.prior), ("posterior", change.posterior))
+                    },
+                }
+                for change in found.changes
+            ],
+            "outputs": found.answers,
+            "weights": dict(zip(found.sample.tolist(), found.weights.weight.tolist(), strict=True)),
+        }
+    )
