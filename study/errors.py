@@ -11,6 +11,10 @@ class ConfigError(HotlandError):
     """A file is wrong; the text names the file and, line by line, the key, what is allowed, and the value."""
 
 
+class OptionError(HotlandError):
+    """An option of a command is wrong, or does not go with the others; the text names it and says what is allowed."""
+
+
 class EnsembleError(HotlandError):
     """A store that cannot be used as asked; the text says why and what to do."""
 

@@ -7,16 +7,15 @@ the file appears whole or not at all.
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
 from study.ensemble import open_ensemble, reading
 from study.errors import EnsembleError, StorageError
 from study.storage import Storage
+from study.whole_file import whole_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,19 +66,15 @@ def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: boo
         dataset = store
     if set(dataset.sizes) != {"sample", "winter"} or 0 in dataset.sizes.values():
         raise EnsembleError(f"{path}: nothing to write: no row over sample and winter, but {dict(dataset.sizes)}")
-    aside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        write(dataset, aside)
-        aside.replace(path)
+        with whole_file(path) as aside:
+            write(dataset, aside)
     except ConnectionError:
         raise
     except OSError as error:
         raise StorageError(
             f"{path}: cannot be written: {os.strerror(error.errno) if error.errno else error}"
         ) from error
-    finally:
-        with suppress(OSError):  # such a name cannot be
-            aside.unlink(missing_ok=True)
     return path
 
 

@@ -178,20 +178,23 @@ def describe(study: Study, pilot: Pilot, *, cores: int) -> list[str]:
     """Return the plan of a study on so many cores of this machine, in lines for a person."""
     block_size = suggested(study, pilot.seconds, cores)
     plan = Plan.of(study, block_size=block_size)
+    samples, of_each = study.samples // study.points, " of each design" if study.points > 1 else ""
     a_block = plan.block_size * pilot.seconds
     work = plan.blocks * a_block
     at_once = -(-plan.blocks // cores) * a_block
     lines = [
         f"computing     about {time_in_words(work)} of core time, {time_in_words(at_once)} on this machine's cores "
         f"({cores}); timed here, on {LANES} rows",
-        f"blocks        {plan.blocks:,} of {plan.block_size:,} samples, {time_in_words(a_block)} each",
+        f"blocks        {plan.blocks:,} of {plan.block_size // study.points:,} samples{of_each}, "
+        f"{time_in_words(a_block)} each",
         f"store         up to {size_in_words(plan.store_size)} in {plan.objects:,} files"
         + (f", of that traces {size_in_words(trace_size(study))} in {trace_objects(study):,}" if study.traces else ""),
         *([f"warning: {plan.warning}"] if plan.warning else []),
     ]
     whole = "all" if pilot.winters == study.winters else f"the first {pilot.winters:,} of {study.winters:,}"
+    of_first = f" of the first of {study.points} designs" if study.points > 1 else ""
     lines.append(
-        f"intervals     95 % intervals to expect of {study.samples:,} samples, at most about; from a pilot of the "
+        f"intervals     95 % intervals to expect of {samples:,} samples{of_first}, at most about; from a pilot of the "
         f"first {pilot.samples} and {whole} winters:"
     )
     for each in pilot.expectations:

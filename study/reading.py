@@ -19,6 +19,7 @@ from study.quantity import Quantity, short
 
 MOST_BYTES = 1_000_000
 MOST_LINES = 20
+_MISSPELT = "unknown key; did you mean"
 
 
 class Section(BaseModel):
@@ -110,7 +111,7 @@ def validate(model: type[D], data: Mapping[Any, Any], *, label: str, folder: Pat
     Raises
     ------
     ConfigError
-        With one line for each problem.
+        With one line for each problem; misspelt keys first, for which others are missing.
     """
     try:
         return model.model_validate(data, context={"folder": folder})
@@ -119,7 +120,7 @@ def validate(model: type[D], data: Mapping[Any, Any], *, label: str, folder: Pat
         places = {details["loc"][:n] for details in problems for n in range(len(details["loc"]))}
         # of a list with a wrong entry pydantic also says that it is too short
         said = [details for details in problems if details["type"] != "too_short" or details["loc"] not in places]
-        lines = [_problem(model, details) for details in said]
+        lines = sorted((_problem(model, details) for details in said), key=lambda line: _MISSPELT not in line)
     if len(lines) > MOST_LINES:
         lines = [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} more problems"]
     raise ConfigError("\n".join(f"{label}: {line}" for line in lines))
@@ -163,7 +164,7 @@ def _problem(model: type[Section], details: Any) -> str:
         message, got = (
             "does not belong here"
             if details["loc"][-1] in names
-            else f"unknown key; did you mean {nearest[0]!r}?"
+            else f"{_MISSPELT} {nearest[0]!r}?"
             if nearest
             else f"unknown key; allowed: {', '.join(names)}",
             "",

@@ -142,9 +142,8 @@ def search(
         Told of each value tried.
     """
     stages = stages_of(first, most)
-    up, down = [rung for rung in rungs if rung > start], sorted((rung for rung in rungs if rung < start), reverse=True)
-    count = most_tried(values) if not rungs else max(_most_climbed(start, up), 1 + _most_climbed(start, down))
-    look = 1.0 - 2.0 * (1.0 - confidence) / (count * len(stages))
+    up, down = _ways(rungs, start)
+    look = confidence_of_a_look(values, first=first, most=most, rungs=rungs, start=start, confidence=confidence)
     tried: dict[int, Tried] = {}
 
     def meets(place: int) -> bool:
@@ -183,6 +182,20 @@ def search(
         answer = (low if better is not False else high) if at_low else None
     order = tuple(tried.values())
     return Found(answer, better, order, confidence, look, _remarks(goal, order, better))
+
+
+def confidence_of_a_look(
+    values: int, *, first: int, most: int, rungs: Sequence[int] = (), start: int = 0, confidence: float = 0.95
+) -> float:
+    """Return the confidence of the interval of each look of a search; parameters as of `search`."""
+    up, down = _ways(rungs, start)
+    count = max(_most_climbed(start, up), 1 + _most_climbed(start, down)) if rungs else most_tried(values)
+    return 1.0 - 2.0 * (1.0 - confidence) / (count * len(stages_of(first, most)))
+
+
+def _ways(rungs: Sequence[int], start: int) -> tuple[list[int], list[int]]:
+    """The places up from the first that is tried, and those down from it."""
+    return [rung for rung in rungs if rung > start], sorted((rung for rung in rungs if rung < start), reverse=True)
 
 
 def most_tried(values: int) -> int:
@@ -268,6 +281,10 @@ def answer(found: Found, key: str, names: Sequence[str]) -> str:
     places = [each.place for each in found.tried]
     ends = f"{key} {names[min(places)]} to {names[max(places)]}"
     way = {True: "more is better", False: "less is better", None: "both ends come to the same"}[found.more_is_better]
+    if len(places) == 1:
+        does = {"meets": "meets it", "misses": "misses it", "undecided": "is not shown to meet it"}
+        verdict = f"{key} = {names[places[0]]}, the only value, {does[found.tried[0].verdict]}, {sure}"
+        return verdict if found.place is not None else f"no value: {verdict}"
     if found.place is None:
         left = any(each.verdict == "undecided" for each in found.tried)
         words = "is shown to meet it" if left else "meets it"

@@ -1,6 +1,7 @@
 """What `study.sizing` searches, as studies: the designs of a range of one key, each with its store."""
 
 import difflib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ import numpy as np
 
 from study import statistics
 from study.config import MOST_GRID, SHORT, Study, full_key, read_study
-from study.ensemble import open_ensemble
+from study.ensemble import open_ensemble, reading
 from study.errors import ConfigError, EnsembleError
 from study.intervals import Estimate
 from study.quantity import Quantity, short
 from study.reading import read_yaml
 from study.simulation import refuse_hopeless
-from study.sizing import FIRST_ROWS, Goal
+from study.sizing import FIRST_ROWS, Found, Goal, confidence_of_a_look
+from study.sizing_budget import can_show, enough
+from study.sizing_limit import saturation
 from study.stopping import estimate_of, values_of
 from study.sweep import NOT_SWEPT, design_of, ends_of, with_unit
 from study.sweep import values_of as values_of_range
@@ -116,6 +119,34 @@ class Range:
         """Samples of the first stage."""
         return min(self.most, FIRST_ROWS * self.first.replicates)
 
+    def too_few(self, confidence: float) -> str:
+        """Return what to say where the most samples cannot show the target, however good a value is; else nothing.
+
+        Parameters
+        ----------
+        confidence
+            As of `study.sizing.search`.
+        """
+
+        def look(most: int) -> float:
+            return confidence_of_a_look(
+                len(self.values),
+                first=min(most, FIRST_ROWS * self.first.replicates),
+                most=most,
+                rungs=self.rungs,
+                start=self.start,
+                confidence=confidence,
+            )
+
+        if can_show(self.goal, self.first, self.most, look(self.most)):
+            return ""
+        needed, do = enough(self.goal, self.first, look)
+        return (
+            f"{self.most:,} samples cannot show {self.goal.text} with {100 * confidence:.6g} % confidence in all "
+            "verdicts together, even if every one were on the right side; "
+            + (f"{needed:,} could (--samples {needed})" if do else f"more than {needed:,} are needed")
+        )
+
     def _study(self, place: int) -> Study:
         label = f"{self.label} with {self.key}={self.names[place]}"
         data = {key: value for key, value in self.data.items() if key not in ("stop", "traces")}
@@ -127,7 +158,7 @@ class Range:
 
     def store(self, place: int) -> str:
         """Return where a value's rows are."""
-        return f"{self.output}/{re.sub(r'[^A-Za-z0-9.]+', '-', f'{self.key}-{self.names[place]}')}.zarr"
+        return f"{self.output}/{re.sub(r'[^A-Za-z0-9.-]+', '-', f'{self.key}-{self.names[place]}')}.zarr"
 
     def estimate(self, run: Callable[[int, int], str], place: int, samples: int, confidence: float) -> Estimate:
         """Estimate the target's statistic from a value's first samples, which `run` computes; nan where that fails."""
@@ -135,14 +166,35 @@ class Range:
             refuse_hopeless(self.study(place, samples))
         except ConfigError as error:
             return Estimate(np.nan, remark=str(error))
-        dataset = open_ensemble(run(place, samples)).isel(sample=slice(samples))
-        try:
-            good = statistics.usable(dataset)
-        except EnsembleError as error:
-            return Estimate(np.nan, remark=str(error))
-        target = self.goal.statistic
-        found = estimate_of(target, values_of(target, good), self.first.design, confidence)
-        return statistics.estimate(found)
+        store = run(place, samples)
+        with reading(store):
+            dataset = open_ensemble(store).isel(sample=slice(samples))
+            try:
+                good = statistics.usable(dataset)
+            except EnsembleError as error:
+                return Estimate(np.nan, remark=str(error))
+            target = self.goal.statistic
+            found = estimate_of(target, values_of(target, good), self.first.design, confidence)
+            return statistics.estimate(found)
+
+    def limit(self, found: Found) -> str:
+        """Return that something else than the key limits the design, where the last values tried show it; else nothing.
+
+        Parameters
+        ----------
+        found
+            The answer, that no value meets the target.
+        """
+        ordered = sorted(found.tried, key=lambda each: each.place)
+        last = ordered[1::-1] if found.more_is_better is False else ordered[-2:]
+        if len(last) < 2 or any(math.isnan(each.estimate.value) for each in last):
+            return ""
+        samples = min(each.samples for each in last)
+        with reading(self.output):
+            datasets = [open_ensemble(self.store(each.place)).isel(sample=slice(samples)) for each in last]
+            words = saturation(self.goal, *datasets)
+        names = [self.names[each.place] for each in last]
+        return f"from {self.key} = {names[0]} to {names[1]}, {words}: something else limits it" if words else ""
 
 
 def _between(limits: str, step: str | None) -> list[Any]:

@@ -272,6 +272,12 @@ def values_of(target: Target, dataset: "xr.Dataset") -> "xr.DataArray":
     return output.isel(winter=0, drop=True).copy(data=np.concatenate([piece.values for piece in pieces]))
 
 
+def event_of(target: Target, values: "xr.DataArray") -> "xr.DataArray":
+    """Where the event of a probability happens."""
+    event: xr.DataArray = _COMPARE[target.comparison](values, target.threshold)
+    return event
+
+
 def estimate_of(target: Target, values: "xr.DataArray", design: Any, confidence: float = CONFIDENCE) -> "xr.Dataset":
     """A target's statistic, over samples and, where they are there, winters."""
     over = ("sample", "winter") if "winter" in values.dims else ("sample",)
@@ -280,7 +286,7 @@ def estimate_of(target: Target, values: "xr.DataArray", design: Any, confidence:
         bounded = target.reduction != "sum"
         return statistics.mean(values, limits=limits_of(target.output) if bounded else (None, None), **options)
     if target.statistic == "P":
-        return statistics.probability(_COMPARE[target.comparison](values, target.threshold), **options)
+        return statistics.probability(event_of(target, values), **options)
     if target.statistic == "cvar":
         return statistics.conditional_value_at_risk(values, target.parameter, tail=target.tail, **options)
     if target.statistic == "return_level":

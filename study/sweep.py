@@ -23,7 +23,7 @@ from study.config import SHORT, Study, changed, full_key, read_study, variable_n
 from study.distributions import Input
 from study.errors import ConfigError, EnsembleError
 from study.quantity import short
-from study.reading import Section, validate
+from study.reading import Section, read_yaml, validate
 from study.variables import OF_WINTERS, SAMPLE_VARIABLES, variables_of
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def swept_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> SweptSt
         When the sweep, or any design, is wrong; the message names it.
     """
     axes = _values(data["sweep"], label)
-    base = {key: value for key, value in data.items() if key != "sweep"}
+    base = _without_sweep(data)
     labels = {key: _labels(values) for key, values in axes.items()}
     places = list(itertools.product(*(range(len(values)) for values in axes.values())))
     names = [", ".join(f"{k}={labels[k][n]}" for k, n in zip(axes, place, strict=True)) for place in places]
@@ -169,8 +169,11 @@ def swept_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> SweptSt
     ]
     first = studies[0].resolved()
     designs = []
+    named: dict[str, str] = {}
     for name, study in zip(names, studies, strict=True):
         own = study.resolved()
+        if (other := named.setdefault(study.fingerprint(), name)) != name:
+            raise ConfigError(f"{label}: sweep: {other} and {name} are the same design; allowed: each once")
         changes = {key: value for key, value in own.items() if value != first.get(key)}
         without = tuple(key for key in first if key not in own)
         designs.append(Design(name=name, changes=changes, without=without).model_dump())
@@ -180,6 +183,17 @@ def swept_study(data: Mapping[Any, Any], *, label: str, folder: Path) -> SweptSt
     ]
     whole = {**first, "samples": studies[0].samples * len(designs), "sweep": sweep, "designs": designs}
     return validate(SweptStudy, whole, label=label)
+
+
+def first_as_given(path: str | Path) -> Study:
+    """Return the first design of a study file with a `sweep:` section, as the file gives it: its defaults show."""
+    data = read_yaml(path)
+    first = {key: values[0] for key, values in _values(data["sweep"], str(path)).items()}
+    return design_of(_without_sweep(data), first, label=str(path), folder=Path(path).parent)
+
+
+def _without_sweep(data: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: value for key, value in data.items() if key != "sweep"}
 
 
 def _at_key(resolved: Any, key: str) -> Any:

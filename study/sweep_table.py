@@ -23,6 +23,7 @@ COLUMNS = {
     "p_no_shortfall": ("winters without any shortfall", "%"),
 }
 """What the table tells of each design: words and units."""
+_LONGEST_PART = 16  # characters of a key in a line of its heading
 
 
 @dataclass(frozen=True)
@@ -99,16 +100,24 @@ def print_designs(rows: list[Row], console: Console) -> None:
     table = Table(
         box=None, pad_edge=False, title=f"{len(rows)} designs, 95 % intervals in brackets", title_justify="left"
     )
+    lines = [[_cell(row.estimates[key], COLUMNS[key][1]) for key in COLUMNS] if row.estimates else [] for row in rows]
     for key in rows[0].at:
-        table.add_column(key.rpartition(".")[2].replace("_", " "), overflow="fold")
-    for words, units in COLUMNS.values():
-        table.add_column(f"{words} ({units})", justify="right")
-    for row in rows:
-        cells = [_cell(row.estimates[key], COLUMNS[key][1]) for key in COLUMNS] if row.estimates else [row.remark]
-        table.add_row(*row.at.values(), *cells)
-    console.print(table)
+        table.add_column(_in_lines(key), overflow="fold")
+    for n, (words, units) in enumerate(COLUMNS.values()):
+        widest = max((len(cells[n]) for cells in lines if cells), default=0)
+        table.add_column(f"{words} ({units})", justify="right", min_width=widest)
+    for row, cells in zip(rows, lines, strict=True):
+        table.add_row(*row.at.values(), *(cells or [row.remark]))
+    width = max(console.width, console.measure(table).minimum)  # a number and its interval stay in a line
+    console.print(table, width=width, crop=False)
     if failed := sum(row.failed for row in rows):
         console.print(f"{failed:,} of {sum(row.samples for row in rows):,} samples failed and are left out")
+
+
+def _in_lines(key: str) -> str:
+    """A whole key, as the file writes it, in lines so short that there is room for several keys."""
+    parts = (part if len(part) <= _LONGEST_PART else part.replace("_", "_\n") for part in key.split("."))
+    return ".\n".join(parts)
 
 
 def _cell(found: Estimate, units: str) -> str:

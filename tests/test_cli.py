@@ -155,6 +155,69 @@ def test_wrong_input_is_one_message_and_status_2(tmp_path: Path, command: Comman
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (f"run {SMOKE} --samples many", "'many' is not a valid integer"),
+        (f"run {SMOKE} --hours soon", "'soon' is not a valid float"),
+        (f"run {SMOKE} --block-size 0", "0 is not in the range"),
+        (f"run {SMOKE} --quiet --json", "--quiet or --json, not both"),
+        (f"size {SMOKE} --find wells --until x --samples many", "'many' is not a valid integer"),
+        (f"size {SMOKE} --find wells --until x --confidence 10%", "--confidence '10%': allowed: 50 % to below 100 %"),
+        (f"size {SMOKE} --find wells --until x --confidence sure", "--confidence 'sure': allowed: 0 to 1, or 0%"),
+        ("summary STORE --over years", "'both', 'samples', 'winters'"),
+        ("summary STORE --most-failed 101%", "--most-failed '101%': allowed: 0 to 1, or 0% to 100%"),
+        ("sensitivity STORE --winter late", "'late'; allowed: the number of a winter, mean or each"),
+        ("sensitivity STORE --most-failed 2", "2.0 is not in the range"),
+        ("sensitivity STORE --extend many", "'many' is not a valid integer"),
+        ("compare STORE", "STORE: there is no ensemble here"),
+        ("compare STORE other/STORE", "other/STORE: STORE is named STORE too; allowed: names of their own"),
+        ("compare STORE name=", "name=: allowed: STORE or NAME=STORE"),
+        ("compare STORE --alike some", "--alike 'some': allowed: 0 to 1, or 0% to 100%"),
+        ("compare STORE other --picture p.txt", "--picture p.txt: allowed: a file named .png, .svg or .pdf"),
+        ("value STORE --measure x --cost -1", "--cost -1: allowed: at least 0"),
+        ("value STORE --cost 1", "--cost: 1 given; allowed: none, or one for each of 0 --measure"),
+        ("value STORE --cost much", "'much' is not a valid float"),
+        ("value STORE --picture p.txt", "--picture p.txt: allowed: a file named .png, .svg or .pdf"),
+        ("update STORE --observed r.csv --error 1m", "'1m'"),
+        ("update STORE --observed r.csv --share 0", "--share '0': allowed: above 0"),
+        ("update STORE --observed r.csv --output u.txt", "--output: 'u.txt'; allowed: the name of a YAML file"),
+        ("report STORE --output r.txt", "--output r.txt: allowed: a file named .html"),
+        ("account STORE --output a.zarr", "--output: allowed: with another account"),
+        ("account STORE --most-failed x", "--most-failed 'x': allowed: 0 to 1, or 0% to 100%"),
+        ("verify STORE --blocks -1", "-1 is not in the range"),
+        (f"well {WELL} --output answer.txt", "--output answer.txt: allowed: a file named .json or .nc"),
+        (f"well {WELL} --output no/such/folder.json", "cannot be written"),
+        ("climate w.epw --output c.txt", "--output c.txt: allowed: a file named .yaml or .yml"),
+        ("climate w.epw --picture c.txt", "--picture c.txt: allowed: a file named .png, .svg or .pdf"),
+        ("climate w.epw --column t", "--column t: allowed: with CSV or NetCDF"),
+        ("climate w.csv --unit R", "'degC', 'K', 'degF'"),
+        ("climate w.csv --seed -1", "-1 is not in the range"),
+        ("export STORE --output e.txt", "allowed: a name that ends in .nc or .parquet"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_speaks_of_it_alone(
+    tmp_path: Path, command: Command, words: str, message: str
+) -> None:
+    status, out, error = command(*words.split())
+    assert (status, out) == (2, ""), error
+    assert message in error
+    assert error.count("\n") == 1
+    assert not error.startswith(("Usage", "Error"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands.commands))
+def test_a_wrong_way_of_calling_is_told_in_one_form(command: Command, name: str) -> None:
+    for words in ((name,), (name, "--such"), (name, "a", "b", "c=", "--no-such-option")):
+        status, out, error = command(*words)
+        assert (status, out) == (2, "")
+        usage, hint, empty, problem = error.splitlines()
+        assert usage.startswith(f"Usage: hotland {name} ")
+        assert hint == f"Try 'hotland {name} --help' for help."
+        assert (empty, problem[:7]) == ("", "Error: ")
+
+
 def test_the_readme_names_commands_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     commands = set(re.findall(r"^(?:make|hotland|\.venv/bin/hotland) (\w+)", text, flags=re.MULTILINE))

@@ -106,6 +106,20 @@ def test_every_assumption_about_shenyang_has_a_source() -> None:
     assert [key for key, value in study.uncertain.items() if not value.source] == []
 
 
+def test_a_misspelt_key_is_told_before_what_is_missing_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "misspelt.yaml"
+    path.write_text((CONFIGS / "smoke.yaml").read_text().replace("  depth:", "  dept:").replace("\nrock:", "\nrocks:"))
+    with pytest.raises(ConfigError) as error:
+        load_study(path)
+    lines = [line.removeprefix(f"{path}: ") for line in str(error.value).splitlines()]
+    assert lines[:2] == [
+        "well.dept: unknown key; did you mean 'depth'?",
+        "rocks: unknown key; did you mean 'rock'?",
+    ]
+    assert [line.split(":")[0] for line in lines[2:]] == ["well.depth", "rock"]
+    assert all("is missing" in line for line in lines[2:])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 from scipy.special import betaincinv
 
+from study.config import load_study
+from study.ensemble import open_ensemble
 from study.intervals import Estimate
 from study.sizing import Goal, answer, plain, search, stages_of
+from study.sizing_limit import saturation
 from study.sizing_runs import Range
-from tests.conftest import SMOKE, hotland
+from tests.conftest import SMOKE, hotland, made
 
 GOAL = Goal.parse("P(unmet_hours<=0) >= 90%")
 
@@ -124,6 +128,19 @@ def test_the_search_goes_out_from_a_value(own: int, least: int, rising: bool) ->
     assert len(found.tried) <= round(0.1 / (1 - looks[0]))  # each has its share of the error
 
 
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (0.95, "wells = 5, the only value, meets it, with 95 % confidence"),
+        (0.8, "no value: wells = 5, the only value, is not shown to meet it"),
+        (0.1, "no value: wells = 5, the only value, misses it"),
+    ],
+)
+def test_a_range_of_one_value(low: float, said: str) -> None:
+    found = search(lambda *_: Estimate(low, low, low + 0.15), GOAL, 1, first=8, most=8)
+    assert answer(found, "wells", ["5"]).startswith(said)
+
+
 def test_a_statistic_that_turns_round_is_noticed() -> None:
     values = [0.0, 3.0, 1.0, 9.0, 2.0, 8.0, 4.0, 5.0]
     found = search(
@@ -147,6 +164,110 @@ def test_what_cannot_be_told_does_not_meet() -> None:
 def test_stages_double_up_to_the_most() -> None:
     assert stages_of(64, 300) == (64, 128, 256, 300)
     assert stages_of(64, 10) == (10,)
+
+
+@pytest.mark.parametrize("until", ["P(unmet_hours<=0) >= 99.9%", "P(winters(unmet_hours)>0) <= 1%"])
+@pytest.mark.parametrize("limits", [None, "1..9"])
+def test_too_few_samples_are_told_before_any_is_computed(until: str, limits: str | None) -> None:
+    """By the exact binomial bound of samples that all meet the target, with the looks counted here once more."""
+    asked = Range.of(SMOKE, key="wells", until=until, limits=limits, samples=256)
+    share = 0.999 if "99.9" in until else 0.99
+    # 1 to 9: both ends, and 3 between; else 2, up to 4, 8, 16, 32 and 3 between 16 and 32, or 2 and down to 1
+    tried = 2 + 3 if limits else 5 + 3 + 1
+
+    def shows(samples: int) -> bool:
+        looks = tried * (1 + math.ceil(math.log2(max(1.0, samples / 64))))
+        return bool((0.05 / looks) ** (1 / samples) >= share)
+
+    needed = next(n for n in range(256, 20_000) if shows(n))
+    said = asked.too_few(0.95)
+    assert said.startswith("256 samples cannot show")
+    assert said.endswith(f"{needed:,} could (--samples {needed})")
+    for samples in (needed, needed - 1):
+        other = Range.of(SMOKE, key="wells", until=until, limits=limits, samples=samples)
+        assert (other.too_few(0.95) == "") == (samples == needed)
+        found = search(
+            lambda _place, count, look: Estimate(1.0, (0.5 - look / 2) ** (1 / count), 1.0),
+            Goal.parse(f"P(unmet_hours<=0) >= {share}"),
+            len(other.values),
+            first=other.least,
+            most=other.most,
+            rungs=other.rungs,
+            start=other.start,
+        )
+        assert (found.place is not None) == (samples == needed)
+
+
+def test_winters_that_miss_may_show_more_than_none_that_does(tmp_path: Path) -> None:
+    """Of thirty winters to a sample: 25 samples with a miss have Student's interval, none at all the exact one."""
+    path = tmp_path / "life.yaml"
+    path.write_text(SMOKE.read_text().replace("winters: 2", "winters: 30"))
+    asked = Range.of(path, key="wells", limits="1..2", until="P(winters(unmet_hours)<=0) >= 99%", samples=64)
+
+    def lowest(samples: int) -> tuple[float, float]:
+        looks = 2 * (1 + math.ceil(math.log2(max(1.0, samples / 64))))
+        student = stats.t.ppf(1.0 - 0.05 / looks, 3)  # of four replicates, with 7, 6, 6 and 6 of the misses
+        return (0.05 / looks) ** (1 / samples), 1.0 - (25 + student * 0.5 * math.sqrt(4)) / (30 * samples)
+
+    said = int(asked.too_few(0.95).rpartition("--samples ")[2].rstrip(")"))
+    assert max(lowest(said)) >= 0.99 > max(lowest(said - 1))
+    assert lowest(said)[0] < 0.99
+
+
+@pytest.mark.parametrize(
+    ("until", "few", "samples"),
+    [
+        ("mean(unmet_hours) <= 3", False, 8),
+        ("P(unmet_hours<=0) >= 50%", False, 256),
+        ("quantile(unmet_hours, 99%) <= 3", True, 256),
+        ("quantile(unmet_hours, 99%) <= 3", False, 2048),
+        ("q05(carbon_reduction) >= 100", True, 64),
+        ("return_level(unmet_hours, 1000) <= 3", True, 256),
+        ("cvar(min(carbon_reduction), 5%, lower) >= 1", True, 256),  # 25 in the tail
+        ("cvar(min(carbon_reduction), 5%, lower) >= 1", False, 1024),
+        ("P(energy_imbalance<=1) >= 99.99999%", True, 4096),
+    ],
+)
+def test_of_every_statistic_it_is_told_whether_samples_can_do(until: str, few: bool, samples: int) -> None:
+    said = Range.of(SMOKE, key="wells", until=until, samples=samples).too_few(0.95)
+    assert bool(said) == few
+    if few:
+        more = int(said.rpartition("--samples ")[2].rstrip(")")) if "--samples" in said else 10**6
+        assert more > samples
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory: pytest.TempPathFactory) -> dict[int, xr.Dataset]:
+    """The small study with so many wells."""
+    found = {}
+    for wells in (1, 2, 4, 16):
+        case = load_study(SMOKE, {"wells": wells, "field.spacing": "30 m"}).with_overrides(samples=64)
+        found[wells] = open_ensemble(made(case, tmp_path_factory.mktemp(str(wells))))
+    return found
+
+
+@pytest.mark.parametrize("until", ["P(unmet_hours<=0) >= 99.9%", "mean(unmet_hours) <= 3", "P(unmet_hours>1) <= 1%"])
+def test_something_else_limits_a_design_only_where_the_paired_difference_shows_it(
+    fields: dict[int, xr.Dataset], until: str
+) -> None:
+    """Wells make up for the first 1300 h; what is left is peak heating's, and no further well changes it."""
+    goal = Goal.parse(until)
+    assert saturation(goal, fields[1], fields[2]) == ""
+    hours = {wells: each["unmet_hours"].mean("winter").values for wells, each in fields.items()}
+    assert (hours[4] == hours[16]).all()
+    wrong = hours[16] > (-1.0 if until.startswith("mean") else 1.0 if ">1" in until else 0.0)
+    left = (hours[16] - goal.bound * until.startswith("mean") - (">1" in until))[wrong].mean()
+    said = saturation(goal, fields[4], fields[16])
+    assert "has not changed at all" in said
+    assert f"and {left:.3g} (" in said
+    # the same with a little that does change, by other hands: surely less than a tenth of it
+    nudged = fields[4].assign(unmet_hours=fields[4]["unmet_hours"] * 1.02)
+    assert f"has come nearer by {(0.02 * hours[4])[wrong].mean():.3g} (" in saturation(goal, nudged, fields[16])
+    assert saturation(goal, fields[4].assign(unmet_hours=fields[4]["unmet_hours"] * 1.2), fields[16]) == ""
+
+
+def test_of_quantiles_no_limit_is_told(fields: dict[int, xr.Dataset]) -> None:
+    assert saturation(Goal.parse("q95(unmet_hours) <= 3"), fields[4], fields[16]) == ""
 
 
 @pytest.mark.parametrize(
@@ -215,6 +336,12 @@ def test_a_range_about_the_own_value(key: str, own: str, names: tuple[str, ...],
     assert found.first.samples == 32
 
 
+def test_each_value_has_a_store_of_its_own() -> None:
+    found = Range.of(SMOKE, key="climate.mean_offset", limits="-2..2 K", until="mean(unmet_hours) <= 3")
+    assert found.names == ("-2 K", "-1 K", "0 K", "1 K", "2 K")
+    assert len({found.store(place) for place in range(5)}) == 5
+
+
 @pytest.mark.slow
 def test_a_small_study_end_to_end(tmp_path: Path) -> None:
     ask = partial(hotland, "size", SMOKE, "--find", "wells", "--range", "1..5", "--samples", "256", folder=tmp_path)
@@ -227,6 +354,12 @@ def test_a_small_study_end_to_end(tmp_path: Path) -> None:
     assert json.loads(again.stdout) == found
     plain_ask = hotland(*("size", SMOKE, "--find", "wells", "--until", "P(unmet_hours<=400) >= 60%"), folder=tmp_path)
     assert "wells = 2: the smallest of wells 1 to 2" in plain_ask.stdout
-    none = ask("--until", "P(unmet_hours<=0) >= 99.9%")
+    assert "warning" not in plain_ask.stderr
+    none = hotland(
+        *("size", SMOKE, "--find", "wells", "--samples", "256", "--until", "P(unmet_hours<=0) >= 99.9%"),
+        folder=tmp_path,
+    )
     assert none.returncode == 1
     assert "no value" in none.stdout
+    assert "something else limits it" in " ".join(none.stdout.split())
+    assert none.stderr.index("256 samples cannot show") < none.stderr.index("started")

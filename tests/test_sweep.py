@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from ruamel.yaml import YAML
 
 import study
 from study import figures
 from study.blocks import compute_block
 from study.cli import main
+from study.cli.check import check
 from study.comparison import compare
 from study.config import load_study, most_compact_grid, study_of
 from study.drivers import extend, what_drives
@@ -29,7 +33,7 @@ from study.report import report
 from study.storage import Storage
 from study.summary import summarise
 from study.sweep import SweptStudy, designs, designs_at, each_design, one_design, values_of
-from study.sweep_table import table_of, to_json
+from study.sweep_table import print_designs, table_of, to_json
 from study.verification import verify
 from tests.conftest import SMOKE, hotland, stop_run
 
@@ -141,6 +145,43 @@ def test_the_table_tells_of_each_design_what_its_summary_does(store: Path) -> No
     assert len(json.loads(to_json(table_of(dataset)))["designs"]) == 6
 
 
+def test_the_table_names_whole_keys_and_breaks_no_interval(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = "peak_heating.capacity", "heat_pump.capacity", "building.design_outdoor_temperature"
+    rows = [replace(row, at=dict.fromkeys(keys, "0.3 MW")) for row in table_of(study.open_ensemble(store))]
+    print_designs(rows, Console(width=100, highlight=False, markup=False))
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert "6 designs" in title
+    whole = ["".join(line[low:high].strip() for line in lines[:-6]) for low, high in ((0, 15), (15, 27), (27, 40))]
+    assert whole == list(keys)
+    for line, row in zip(lines[-6:], rows, strict=True):
+        assert line.count("[") == line.count("]") == 4
+        assert line.split()[:6] == ["0.3", "MW"] * 3
+        assert f"{row.estimates['carbon_reduction_mean'].value:.0f}"[:2] in line
+
+
+def test_check_shows_what_is_swept_and_no_rows_of_its_own_making(tmp_path: Path) -> None:
+    sweep = {"wells": [1, 3], "carbon.baseline": ["coal_boiler", "gas_boiler"], "winter_load": SWEEP["winter_load"]}
+    carbon = YAML(typ="safe").load(SMOKE.read_text())["carbon"]
+    del carbon["baseline_factor"]
+    path = written(tmp_path, sweep, carbon=carbon)
+    said = CliRunner().invoke(check, [str(path), "--no-pilot"])
+    assert said.exit_code == 0, said.output
+    lines = said.output.splitlines()
+    assert "16 samples of 2 winters for each of 12 designs" in " ".join(said.output.split())
+    lines = lines[next(n for n, line in enumerate(lines) if line.startswith("key ")) + 1 :]
+    told = {line.split("  ")[0]: " ".join(line.split()) for line in lines if not line.startswith(" ")}
+    assert {*list(told)[:3]} == {"field.wells", "carbon.baseline", "winter_load"}
+    assert told["field.wells"] == "field.wells 1, 3 swept"
+    assert told["carbon.baseline"] == "carbon.baseline coal_boiler, gas_boiler swept"
+    assert told["winter_load"] == "winter_load 0.9; 1.1; uniform(maximum 1.1, minimum 0.9) swept"
+    assert told["samples"] == "samples 16"
+    assert told["carbon.baseline_efficiency"].endswith("by design")  # it comes with the baseline
+    assert told["seed"] == "seed 1 default"
+    assert not [key for key in told if key.startswith(("sweep", "designs"))]
+    inputs = {key for each in load_study(path).studies for key in each.inputs}  # type: ignore[attr-defined]
+    assert inputs <= set(told)
+
+
 def test_what_takes_one_design_says_so(store: Path) -> None:
     for call in (
         lambda: report(str(store)),
@@ -215,6 +256,7 @@ def test_the_picture_shows_means_and_samples(store: Path) -> None:
         ({"well.dept": ["1000 m"]}, "did you mean 'depth'"),
         ({"well.depth": ["1000 m", "3 kg"]}, "well.depth=3 kg: well.depth"),
         ({"wells": [2, 2]}, "a value is there twice"),
+        ({"depth": ["2000 m", "2 km"]}, "depth=2000 m and depth=2 km are the same design; allowed: each once"),
         ({"wells": [1, 2], "field.wells": [3]}, "are the same key; allowed: each once"),
         ({"wells": [0]}, "wells=0: field.wells"),
         ({"wells": {"from": "1e99", "to": "9e99", "step": "1e-99"}}, "values; allowed: at most 400"),

@@ -91,6 +91,12 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     try:
         sys.exit(commands.main(standalone_mode=False) or 0)
+    except click.BadParameter as error:
+        if isinstance(error, click.MissingParameter):
+            error.show()
+        else:  # a wrong value is no matter of usage
+            click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -105,4 +111,5 @@ def main() -> None:
         click.echo(f"hotland: {error}", err=True)
         sys.exit(1)
     except (KeyboardInterrupt, click.Abort):
+        sys.unraisablehook = lambda _unraisable: None  # of what was interrupted while it was made
         sys.exit(130)

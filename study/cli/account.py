@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from study.cli.screen import WIDTH, at_option, screen, share_of
+from study.errors import OptionError
 
 
 @click.command()
@@ -52,7 +53,7 @@ def account(
     most = share_of("--most-failed", most_failed)
     changed = baseline is not None or electricity is not None or accounts is not None
     if output is not None and not changed:
-        raise click.UsageError("--output: allowed: with another account, --baseline, --electricity or --accounts")
+        raise OptionError("--output: allowed: with another account, --baseline, --electricity or --accounts")
     with ExitStack() as stack:
         say = stack.enter_context(screen(quiet=quiet, as_json=as_json))
         if changed:

@@ -8,7 +8,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH
+from study.cli.screen import WIDTH, save_picture
+from study.errors import OptionError
+from study.whole_file import whole_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -49,9 +51,9 @@ def climate(
         ("--picture", picture, (".png", ".svg", ".pdf")),
     ):
         if path is not None and path.suffix not in kinds:
-            raise click.UsageError(f"{option} {path}: allowed: a file named {', '.join(kinds[:-1])} or {kinds[-1]}")
+            raise OptionError(f"{option} {path}: allowed: a file named {', '.join(kinds[:-1])} or {kinds[-1]}")
     if column is not None and file.suffix.lower() == ".epw":
-        raise click.UsageError(f"--column {column}: allowed: with CSV or NetCDF; an EPW file has one temperature")
+        raise OptionError(f"--column {column}: allowed: with CSV or NetCDF; an EPW file has one temperature")
     from study.climate import compare, fit_climate, heating_season, to_yaml
     from study.errors import ConfigError
     from study.weather_file import read_design_conditions, read_weather
@@ -70,24 +72,26 @@ def climate(
     for remark in fitted.remarks:
         click.echo(f"warning: {remark}", err=True)
     _print_fit(comparison)
-    try:
-        if output is not None:
-            output.write_text(text, encoding="utf-8")
-            missing = "" if season else "season, "
-            click.echo(
-                f"wrote {output}; a study with it still gives {missing}surface_temperature and "
-                "building.design_outdoor_temperature itself",
-                err=True,
-            )
-        if picture is not None:
-            from matplotlib.figure import Figure
+    if output is not None:
+        try:
+            with whole_file(output) as aside:
+                aside.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise OptionError(f"{output}: cannot be written: {error.strerror or error}") from error
+        missing = "" if season else "season, "
+        click.echo(
+            f"wrote {output}; a study with it still gives {missing}surface_temperature and "
+            "building.design_outdoor_temperature itself",
+            err=True,
+        )
+    if picture is not None:
+        from matplotlib.figure import Figure
 
-            from study.figures import climate_fit
+        from study.figures import climate_fit
 
-            climate_fit(comparison, Figure(figsize=(10, 8), layout="constrained")).savefig(picture, dpi=120)
-            click.echo(f"wrote {picture}", err=True)
-    except OSError as error:
-        raise click.UsageError(f"{error.filename}: cannot be written: {error.strerror or error}") from error
+        figure = Figure(figsize=(10, 8), layout="constrained")
+        climate_fit(comparison, figure)
+        save_picture(figure, picture)
 
 
 def _print_fit(comparison: "xr.Dataset") -> None:

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,13 +58,12 @@ def compare(
     from study.comparison import compare as compare_designs
     from study.comparison_table import print_comparison, to_json
     from study.ensemble import reading
-    from study.errors import EnsembleError
 
     figure = None
     with reading(*given.values()):
         designs = opened(given, at)
         if len(designs) < 2:
-            raise EnsembleError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
+            raise OptionError(f"{', '.join(given)}: one design; allowed: two stores or more, or a sweep")
         comparison = compare_designs(
             designs, outputs, utility=utility, objectives=objectives, alike=same, most_failed=most
         )
@@ -98,9 +98,9 @@ def named(stores: tuple[str, ...]) -> dict[str, str]:
         if not equals or "/" in name:
             name, store = given.rstrip("/").rpartition("/")[2].removesuffix(".zarr"), given
         if not name or not store:
-            raise click.UsageError(f"{given}: allowed: STORE or NAME=STORE")
+            raise OptionError(f"{given}: allowed: STORE or NAME=STORE")
         if name in found:
-            raise click.UsageError(
+            raise OptionError(
                 f"{given}: {found[name]} is named {name} too; allowed: names of their own, such as other={store}"
             )
         found[name] = store

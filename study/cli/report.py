@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from study.cli.screen import at_option, share_of
+from study.errors import OptionError
+from study.whole_file import whole_file
 
 
 @click.command()
@@ -30,10 +32,11 @@ def report(store: str, output: Path | None, most_failed: str, at: tuple[str, ...
         name = "-".join([stem, *(re.sub(r"[^A-Za-z0-9.]+", "-", each) for each in at)]) + ".html"
         output = storage.path.with_name(name) if storage.path else Path(name)
     elif output.suffix not in (".html", ".htm"):
-        raise click.UsageError(f"--output {output}: allowed: a file named .html")
+        raise OptionError(f"--output {output}: allowed: a file named .html")
     page = reports.report(store, most_failed=most, at=at)
     try:
-        output.write_text(page, encoding="utf-8")
+        with whole_file(output) as aside:
+            aside.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise click.UsageError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+        raise OptionError(f"--output {output}: cannot be written: {error.strerror or error}") from error
     click.echo(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")

@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.errors import EnsembleError, HotlandError, RunError
+from study.errors import HotlandError, OptionError, RunError
+from study.whole_file import whole_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +56,7 @@ def share_of(option: str, text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0.0 <= share <= 1.0:
-        raise click.BadParameter(f"{text!r}: allowed: 0 to 1, or 0% to 100%", param_hint=option)
+        raise OptionError(f"{option} {text!r}: allowed: 0 to 1, or 0% to 100%")
     return share
 
 
@@ -72,7 +73,7 @@ def print_summary(
     console = Console(width=WIDTH, highlight=False, markup=False)
     if isinstance(study_of(dataset.attrs), SweptStudy):
         if over != "both":
-            raise EnsembleError(f"--over {over}: allowed with one design, and this is a sweep")
+            raise OptionError(f"--over {over}: allowed with one design, and this is a sweep")
         table = table_of(dataset, most_failed=MOST_FAILED if most_failed is None else most_failed)
         if as_json:
             click.echo(designs_to_json(table))
@@ -138,7 +139,7 @@ def _line(**about: object) -> str:
 def screen(*, quiet: bool = False, as_json: bool = False) -> Iterator[Screen]:
     """Standard error, also where a worker's messages take its descriptor."""
     if quiet and as_json:
-        raise click.UsageError("--quiet or --json, not both")
+        raise OptionError("--quiet or --json, not both")
     with os.fdopen(os.dup(2), "w", errors="replace") as file, errors_as_json() if as_json else nullcontext():
         yield Screen(file, quiet=quiet, as_json=as_json)
 
@@ -171,15 +172,16 @@ def running(storage: "Storage", say: Screen) -> Iterator["Watch"]:
 
 
 def refuse_no_picture(picture: Path | None) -> None:
-    """Raise UsageError when --picture names a file that is none."""
+    """Raise OptionError when --picture names a file that is none."""
     if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):
-        raise click.UsageError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
+        raise OptionError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
 
 
 def save_picture(figure: "Figure", picture: Path) -> None:
-    """Write a figure, and say so; UsageError when it cannot be written."""
+    """Write a figure, and say so; OptionError when it cannot be written."""
     try:
-        figure.savefig(picture, dpi=120)
+        with whole_file(picture) as aside:
+            figure.savefig(aside, dpi=120)
     except OSError as error:
-        raise click.UsageError(f"{picture}: cannot be written: {error.strerror or error}") from error
+        raise OptionError(f"{picture}: cannot be written: {error.strerror or error}") from error
     click.echo(f"wrote {picture}", err=True)

@@ -1,5 +1,6 @@
 """`hotland size`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.cli.screen import WIDTH, running, screen, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     from study.sizing import Found, Goal, Tried
@@ -54,14 +56,13 @@ def size(
     import json
 
     from study import engine
-    from study.ensemble import reading
     from study.sizing import answer, plain, search
     from study.sizing_runs import Range
     from study.storage import Storage
 
     sure = share_of("--confidence", confidence)
     if not 0.5 <= sure < 1.0:
-        raise click.BadParameter(f"{confidence!r}: allowed: 50 % to below 100 %", param_hint="--confidence")
+        raise OptionError(f"--confidence {confidence!r}: allowed: 50 % to below 100 %")
     tried = Range.of(config, key=key, limits=limits, step=step, until=until, samples=samples, output=output)
     values = "value" if len(tried.names) == 1 else "values"
     with screen() as say:
@@ -69,6 +70,8 @@ def size(
             f"{tried.first.name}: {key} {tried.names[0]} to {tried.names[-1]}, {len(tried.names)} {values}, at most "
             f"{tried.most:,} samples of each"
         )
+        if too_few := tried.too_few(sure):
+            say.print(f"warning: {too_few}")
 
         def run(place: int, count: int) -> str:
             study, store = tried.study(place, count), Storage.at(tried.store(place))
@@ -79,18 +82,20 @@ def size(
         def told(one: "Tried") -> None:
             say.print(f"{key} = {tried.names[one.place]}: {one.verdict}, {one.samples:,} samples")
 
-        with reading(Storage.at(tried.output)):
-            found = search(
-                lambda place, count, look: tried.estimate(run, place, count, look),
-                tried.goal,
-                len(tried.names),
-                first=tried.least,
-                most=tried.most,
-                rungs=tried.rungs,
-                start=tried.start,
-                confidence=sure,
-                watch=told,
-            )
+        found = search(
+            lambda place, count, look: tried.estimate(run, place, count, look),
+            tried.goal,
+            len(tried.names),
+            first=tried.least,
+            most=tried.most,
+            rungs=tried.rungs,
+            start=tried.start,
+            confidence=sure,
+            watch=told,
+        )
+        more = too_few if any(one.verdict == "undecided" for one in found.tried) else ""
+        said = (more, tried.limit(found) if found.place is None else "")
+        found = replace(found, remarks=(*found.remarks, *filter(None, said)))
     if as_json:
         click.echo(json.dumps({"key": key, **plain(found, tried.goal, tried.names)}))
     else:

@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     from study.updating import Update
@@ -70,10 +71,10 @@ def update(
     from study.updating_table import print_update, to_json
 
     if output is not None and output.suffix not in (".yaml", ".yml"):
-        raise click.UsageError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
+        raise OptionError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
     refuse_no_picture(picture)
     if not (left := share_of("--share", share)):
-        raise click.BadParameter(f"{share!r}: allowed: above 0", param_hint="--share")
+        raise OptionError(f"--share {share!r}: allowed: above 0")
     errors = {"sensor": sensor, "bias": bias, "drift": drift, "daily": daily}
     given = {name: value for name, value in errors.items() if value is not None}
     dataset = open_ensemble(store)
@@ -92,7 +93,7 @@ def update(
         try:
             write_study(following, output)
         except OSError as error:
-            raise click.UsageError(f"{output}: cannot be written: {error.strerror or error}") from error
+            raise OptionError(f"{output}: cannot be written: {error.strerror or error}") from error
         for line in said:
             click.echo(line, err=True)
         click.echo(f"next: hotland run {output} (the store will be ensembles/{following.name}.zarr)", err=True)

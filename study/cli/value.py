@@ -9,6 +9,7 @@ from rich.console import Console
 
 from study.cli.compare import named, opened
 from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.errors import OptionError
 
 if TYPE_CHECKING:
     from study.config import Study
@@ -52,11 +53,9 @@ def value(
     most = share_of("--most-failed", most_failed)
     refuse_no_picture(picture)
     if costs and len(costs) != len(measures):
-        raise click.UsageError(
-            f"--cost: {len(costs)} given; allowed: none, or one for each of {len(measures)} --measure"
-        )
+        raise OptionError(f"--cost: {len(costs)} given; allowed: none, or one for each of {len(measures)} --measure")
     if wrong := [cost for cost in costs if not (math.isfinite(cost) and cost >= 0.0)]:
-        raise click.UsageError(f"--cost {wrong[0]:g}: allowed: at least 0")
+        raise OptionError(f"--cost {wrong[0]:g}: allowed: at least 0")
     given = named(stores)
     from study.ensemble import reading
     from study.value import samples_of, values_of
@@ -65,7 +64,7 @@ def value(
     with reading(*given.values()):
         samples = samples_of(opened(given, at), utility=utility, most_failed=most)
     if costs and not samples.decides:
-        raise click.UsageError("--cost: nothing to hold it against; allowed: with --utility, or a net_present_value")
+        raise OptionError("--cost: nothing to hold it against; allowed: with --utility, or a net_present_value")
     found = values_of(samples, _measurements(measures, costs, samples.study))
     if as_json:
         click.echo(to_json(found))
@@ -84,7 +83,7 @@ def _measurements(texts: tuple[str, ...], costs: tuple[float, ...], study: "Stud
             for text, cost in zip(texts, costs or [math.nan] * len(texts), strict=True)
         ]
     except ValueError as error:
-        raise click.UsageError(f"--measure: {error}") from error
+        raise OptionError(f"--measure: {error}") from error
 
 
 def _draw(found: "Worths", picture: Path) -> None:

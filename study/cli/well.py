@@ -6,6 +6,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from study.errors import OptionError
+from study.whole_file import whole_file
+
 
 @click.command()
 @click.argument("case", type=click.Path(path_type=Path))
@@ -13,7 +16,7 @@ from rich.table import Table
 def well(case: Path, output: Path | None) -> None:
     """Compute one well, CASE, without uncertainty: temperatures and heat over time."""
     if output is not None and output.suffix not in (".json", ".nc"):
-        raise click.UsageError(f"--output {output}: allowed: a file named .json or .nc")
+        raise OptionError(f"--output {output}: allowed: a file named .json or .nc")
     from study.config import ConfigError, load_well_case
     from study.well import flow_remarks, run_well_case, write_well
 
@@ -26,9 +29,10 @@ def well(case: Path, output: Path | None) -> None:
         click.echo(f"warning: {remark}", err=True)
     if output is not None:
         try:
-            write_well(dataset, output)
+            with whole_file(output) as aside:
+                write_well(dataset, aside)
         except OSError as error:
-            raise click.UsageError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+            raise OptionError(f"--output {output}: cannot be written: {error.strerror or error}") from error
         return
     table = Table(box=None, pad_edge=False)
     for title in ("time (d)", "inlet (°C)", "outlet (°C)", "heat rate (kW)"):

@@ -76,9 +76,7 @@ def against_swept_key(
         middle = np.array([ends(mean(_by_sample(each))) for each in values])
         spread = np.array([np.quantile(_by_sample(each)[~each["failed"]], _QUANTILES) for each in values])
         value, low, high = scale * middle.T
-        words = ", ".join(
-            f"{other.key.rpartition('.')[2]} {label}" for other, label in zip(others, labels, strict=True)
-        )
+        words = ", ".join(f"{other.key} {label}" for other, label in zip(others, labels, strict=True))
         if axis.numbers:
             axes.fill_between(x, *(scale * spread.T), color=colour, alpha=0.15, lw=0)
             axes.plot(x, scale * spread, color=colour, lw=0.6, linestyle=_LINES[n % len(_LINES)])
@@ -98,8 +96,7 @@ def against_swept_key(
     units = "%" if variable in SHARES else shown_units(about["units"])
     by_winter = "mean of a sample's winters" if "winter" in dataset[variable].dims else "of a sample"
     axes.set_ylabel(f"{about['long_name']},\n{by_winter} ({units})")
-    words = axis.key.rpartition(".")[2].replace("_", " ")
-    words = words if axis.units == "1" else f"{words} ({shown_units(axis.units)})"
+    words = axis.key if axis.units == "1" else f"{axis.key} ({shown_units(axis.units)})"
     axes.set_xlabel(f"{words}\nmarks: mean, 95 % interval; bands: 90 % of the samples")
     if not axis.numbers or len(axis.labels) <= _MOST_TICKS:
         ticks = list(along_axis.values())

@@ -1,0 +1,21 @@
+"""A file that appears whole or not at all, whatever happens while it is written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a name beside a file to write to; it takes the file's place once all is written, and else goes.
+
+    Only a process that is killed leaves the other name behind, hidden, with the same suffix.
+    """
+    aside = path.with_name(f".{uuid4().hex[:12]}.{path.name}")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        with suppress(OSError):  # such a name cannot be
+            aside.unlink(missing_ok=True)
