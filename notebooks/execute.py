@@ -35,10 +35,25 @@ def execute(notebook: NotebookNode, **parameters: object) -> None:
         with tempfile.TemporaryDirectory() as folder:  # the kernel is reached by sockets in it, no port is opened
             sockets = Config(KernelManager={"transport": "ipc", "connection_file": f"{folder}/kernel.json"})
             where = {"metadata": {"path": str(HERE)}}
-            NotebookClient(notebook, config=sockets, timeout=TIMEOUT, resources=where, record_timing=False).execute()
+            NotebookClient(
+                notebook,
+                config=sockets,
+                timeout=TIMEOUT,
+                resources=where,
+                record_timing=False,
+                coalesce_streams=True,
+            ).execute()
     finally:
         cell.source = text
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [each for each in cell.outputs if not _is_bar(each)]
     notebook.metadata.language_info = {"name": "python"}  # without the version
+
+
+def _is_bar(output: NotebookNode) -> bool:
+    """Whether it is a progress bar, which ends with the pace of one execution."""
+    return "<progress" in output.get("data", {}).get("text/html", "")
 
 
 def main(names: list[str]) -> None:
