@@ -10,8 +10,13 @@ from uuid import uuid4
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a name beside a file to write to; it takes the file's place once all is written, and else goes.
 
-    Only a process that is killed leaves the other name behind, hidden, with the same suffix.
+    Only a process that is killed leaves the other name behind, hidden, with the same suffix. A link stays one; what is
+    no file, such as a pipe, is written to as it is.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        yield path
+        return
     aside = path.with_name(f".{uuid4().hex[:12]}.{path.name}")
     try:
         yield aside

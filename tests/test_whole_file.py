@@ -1,5 +1,7 @@
 """A file that is written appears whole or not at all."""
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,22 @@ def test_what_ends_well_takes_its_place(tmp_path: Path) -> None:
         assert aside.suffix == path.suffix
         assert aside.name.startswith(".")
     assert [each.read_text() for each in tmp_path.iterdir()] == ["whole"]
+
+
+def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
+    page, link, pipe = tmp_path / "page.html", tmp_path / "link.html", tmp_path / "pipe"
+    page.write_text("what was there")
+    link.symlink_to(page)
+    with whole_file(link) as aside:
+        aside.write_text("whole")
+    assert link.is_symlink()
+    assert page.read_text() == "whole"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    with whole_file(pipe) as aside:
+        aside.write_text("through")
+    reader.join(10.0)
+    assert read == ["through"]
+    assert pipe.is_fifo()
