@@ -1,6 +1,6 @@
 """Execute notebooks in place and keep their outputs: `python notebooks/execute.py [NOTEBOOK ...]`, by default all.
 
-What differs from one execution to the next, such as times, is left out: a notebook changes only when an answer does.
+What differs from one execution to the next, such as times and progress bars, is left out.
 """
 
 import sys
@@ -52,8 +52,9 @@ def execute(notebook: NotebookNode, **parameters: object) -> None:
 
 
 def _is_bar(output: NotebookNode) -> bool:
-    """Whether it is a progress bar, which ends with the pace of one execution."""
-    return "<progress" in output.get("data", {}).get("text/html", "")
+    """Whether it is a progress bar, which ends with the pace of one execution, or the empty place of one."""
+    page = output.get("data", {}).get("text/html")
+    return page is not None and (not page or "<progress" in page)
 
 
 def main(names: list[str]) -> None:
