@@ -46,6 +46,8 @@ EVENTS = {
     "claim_missed": "carbon reduction below what was promised",
 }
 """What can go wrong, 1 where it does and else 0: their indices are those of the region where it does."""
+SAVINGS = ("net_present_value", "cost_of_avoided_carbon", "payback_time")
+"""Outputs in money that are held against the replaced supply."""
 _BAR = 16
 
 
@@ -230,10 +232,15 @@ def what_drives(
 
 
 def acts_on(study: Study, column: Column, output: str) -> bool:
-    """Whether inputs can change an output at all: accounts and prices change no flow of energy, prices no account."""
-    of_money = output in MONEY or output in OPERATION
-    of_accounts = output in ACCOUNTS or output in OWN_POWER_VARIABLES or output == "claim_missed"
-    apart = set() if of_money else {"prices"} if of_accounts else {"accounting", "prices"}
+    """Whether inputs can change an output at all: accounts and prices change no flow of energy, prices no account.
+
+    What the plant costs hangs on no account, what it saves on all.
+    """
+    apart = {"accounting", "prices"}
+    if output in MONEY or output in OPERATION:
+        apart.remove("prices")
+    if output in (*ACCOUNTS, *OWN_POWER_VARIABLES, *SAVINGS, "claim_missed"):
+        apart.remove("accounting")
     return any(driven_groups(study, key) - apart for key in column.inputs)
 
 
