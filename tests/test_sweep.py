@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 import study
 from study import figures
 from study.blocks import compute_block
-from study.cli import main
+from study.cli import commands, main
 from study.cli.check import check
 from study.comparison import compare
 from study.config import load_study, most_compact_grid, study_of
@@ -217,6 +217,18 @@ def test_a_design_is_chosen_by_its_values(store: Path) -> None:
         one_design(every[name], ["wells=3"], store=store)
     drivers = what_drives(str(store), ["carbon_reduction"], at=["wells=1, winter_load=0.9"])
     assert "rock.conductivity" in {key for index in drivers.drivers[0].inputs for key in index.keys}
+
+
+def test_what_tells_of_a_design_names_it(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = "wells=1, winter_load=0.9"
+    for command in (["summary"], ["account"]):
+        commands.main([*command, str(store), "--at", at], standalone_mode=False)
+        assert f"swept, {at}: 16 samples of 2 winters" in capsys.readouterr().out
+        commands.main([*command, str(store), "--at", at, "--json"], standalone_mode=False)
+        assert json.loads(capsys.readouterr().out)["design"] == at
+    page = report(str(store), at=[at])
+    for tag in ("title", "h1"):
+        assert f"<{tag}>swept, {at}: how sure is the heat?</{tag}>" in page
 
 
 def test_the_designs_of_a_sweep_are_compared_in_pairs(store: Path) -> None:
