@@ -10,7 +10,10 @@ The inner means are regressions on the samples that are there (single loop: Stro
 Making 34:311; of measurements: Strong, Oakley, Brennan and Breeze 2015, Med. Decis. Making 35:570). A regression that
 chooses by the rows it was fitted to finds too much; here each replicate's options are chosen by a regression of other
 replicates, and worth what its own rows then say. So an estimate is on the low side, if anything, by what the regression
-chooses wrongly, and the spread of the replicates gives its interval.
+chooses wrongly, and the spread of the replicates gives its interval, which is of what the regression finds.
+
+What one input tells, a group with it tells, too, but a regression on many inputs and few samples may miss it. So other
+replicates also choose between the regression on all inputs of a group and those on its members.
 """
 
 import math
@@ -144,7 +147,7 @@ def values_of(samples: Samples, measurements: Iterable[Measurement] = ()) -> Wor
             )
     perfect = {
         kind: [
-            Measurement(column.name, dict.fromkeys(keys, 0.0))
+            Measurement(column.name if kind == "groups" else " + ".join(keys), dict.fromkeys(keys, 0.0))
             for column in columns
             if (keys := [key for key in column.inputs if key != CHANCE and key in samples.inputs])
         ]
@@ -178,14 +181,20 @@ def _ranked(samples: Samples, measurements: Sequence[Measurement]) -> tuple[Wort
 def worth_of(samples: Samples, measurement: Measurement) -> Worth:
     """What one measurement is worth."""
     seen = [measured(samples, measurement, draw) for draw in range(1 if measurement.perfect else DRAWS)]
-    basis = regressors(np.concatenate(seen, axis=1)).reshape(len(seen), len(samples.sample), -1)
-    folds = samples.folds
+    folds, rows = samples.folds, np.arange(len(samples.sample))
     centred = samples.output - samples.output.mean()
-    over = samples.utility - samples.utility[:, [samples.best]] if samples.decides else np.empty((len(centred), 0))
-    learnt = fitted(np.column_stack([over, centred]), basis, folds)
-    value, gain, guess = Estimate(math.nan), np.empty(0), learnt[..., -1]
+    over = samples.utility - samples.utility[:, [samples.best]] if samples.decides else np.empty((len(rows), 0))
+    wanted = np.column_stack([over, centred])
+    learnt = []
+    for those in members_of(samples, measurement):
+        basis = regressors(np.concatenate([each[those] for each in seen], axis=1))
+        learnt.append(fitted(wanted, basis.reshape(len(seen), len(rows), -1), folds))
+    guesses = np.array([each[..., -1] for each in learnt])
+    guess = guesses[chosen(-((centred - guesses) ** 2).mean(axis=1), folds), :, rows].T
+    value, gain = Estimate(math.nan), np.empty(0)
     if samples.decides:
-        gain = gains(over, learnt[..., :-1])
+        gained = np.array([gains(over, each[..., :-1]) for each in learnt])
+        gain = gained[chosen(gained, folds), rows]
         value = samples.mean(gain)
     left = ((centred - guess) ** 2).mean(axis=0)
     explained = samples.share(centred**2 - left, centred**2) if centred.any() else Estimate(0.0)
@@ -200,6 +209,30 @@ def worth_of(samples: Samples, measurement: Measurement) -> Worth:
             before = _score(reached, reached.mean())
             certainty = samples.share(_score(reached, chance).mean(axis=0) - before, -before)
     return Worth(measurement, value, explained, math.sqrt(float(left.mean())), after, certainty, gain)
+
+
+def members_of(samples: Samples, measurement: Measurement) -> list[list[int]]:
+    """Sets of a measurement's inputs, by their places: all, then sets that correlations make, and each by itself."""
+    keys = list(measurement.errors)
+    sets = [keys, *(column.inputs for column in inputs_of(samples.study)), *([key] for key in keys)]
+    places = (tuple(keys.index(key) for key in those if key in keys) for those in sets)
+    return [list(each) for each in dict.fromkeys(places) if each]
+
+
+def chosen(score: Array, folds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The candidate whose mean score is highest in the rows of other folds, for each row.
+
+    Parameters
+    ----------
+    score
+        (candidate, row).
+    folds
+        (row,).
+    """
+    found = np.zeros(len(folds), dtype=np.int64)
+    for fold in np.unique(folds):
+        found[folds == fold] = score[:, folds != fold].mean(axis=1).argmax()
+    return found
 
 
 def measured(samples: Samples, measurement: Measurement, draw: int) -> Array:

@@ -1,6 +1,7 @@
 """The answer of what measurements are worth: for people as tables and sentences, for a program as JSON."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.console import Console
@@ -8,81 +9,120 @@ from rich.table import Table
 
 from study.intervals import Estimate
 from study.json_text import json_text
+from study.printed import number, symbol, told
 from study.value import NOISE, Worth, Worths
 
 NONE = "none is worth its cost"
+SMALL = 0.05
+"""Share of the variance below which inputs whose interval reaches zero are named, but have no line of their own."""
 
 
 def print_values(found: Worths, console: Console) -> None:
     """Print the answer for people."""
-    samples = found.samples
-    units = f" {samples.units}".rstrip()
+    samples, units = found.samples, _after(found.samples.units)
     for option, mean in zip(samples.options, found.utilities, strict=False):
-        console.print(f"{option}: mean utility {mean:,.4g}{units}")
+        console.print(f"{option}: mean utility {told(mean, samples.units)}{units}")
     if samples.decides:
         console.print(f"best now: {samples.options[samples.best]}")
-        console.print(f"knowing everything, chance included, is worth {found.perfect:,.4g}{units}")
+        console.print(f"knowing everything, chance included, is worth {told(found.perfect, samples.units)}{units}")
     else:
         console.print("no utility to decide by (--utility): what a measurement narrows, but not what it is worth")
-    console.print(f"{samples.words}: standard deviation {samples.output.std():,.4g} {samples.output_units}")
+    console.print(f"{samples.words}: standard deviation {number(samples.output.std())} {samples.output_units}")
     if not math.isnan(samples.claim):
         console.print(f"probability of {samples.claim:,.0f} {samples.output_units} or more: {found.probability:.2%}")
+    notes: list[str] = []
     for title, worths in (
         ("measurement", found.measurements),
         ("group, known perfectly", found.groups),
         ("input, known perfectly", found.inputs),
     ):
-        if not worths:
-            continue
-        table = Table(title)
-        if samples.decides:
-            table.add_column(f"worth,{units} (95 % interval)" if units else "worth (95 % interval)")
-        if costs := any(math.isfinite(worth.measurement.cost) for worth in worths):
-            table.add_column("cost", justify="right")
-            table.add_column("worth less cost", justify="right")
-        table.add_column("variance taken away")
-        table.add_column(f"deviation after, {samples.output_units}", justify="right")
-        told = [worth for worth in worths if worth.value.low > 0.0 or worth.variance.low > 0.0]
-        left_out = [worth for worth in worths if worth not in told] if worths is found.inputs else []
-        for worth in worths:
-            if worth in left_out:
-                continue
-            cells = [worth.measurement.name]
-            if samples.decides:
-                cells.append(f"{worth.value:,.4g}" if worth.value.low > 0.0 else NOISE if worth.gain.any() else "0")
-            if costs:
-                cells += [f"{worth.measurement.cost:,.10g}", f"{worth.net.value:,.4g}"]
-            cells += [_share(worth.variance), f"{worth.deviation:,.4g}"]
-            table.add_row(*cells)
-        console.print(table)
+        left_out = [worth for worth in worths if worths is found.inputs and small(worth)]
+        if shown := [worth for worth in worths if worth not in left_out]:
+            console.print(_table(title, shown, found, notes))
         if left_out:
-            console.print(f"of {len(left_out)} more inputs neither worth nor variance can be told from zero (--json)")
+            most = max(worth.variance.high for worth in left_out)
+            names = ", ".join(worth.measurement.name for worth in left_out)
+            at_most = f"with {max(most, 0.0):.1%} of the variance at most"
+            console.print(f"and {len(left_out)} more, {NOISE}, {at_most}: {names}")
+    for place, note in enumerate(notes, start=1):
+        console.print(f"[{place}] {note}")
+    console.print("Intervals are of what a regression on the samples finds: with few of them it errs on the low side.")
     if said := advice(found):
         console.print(said)
+    unchanged = []
     for worth in (*found.measurements, *found.groups):
-        console.print(sentence(worth, found))
+        changes = math.isnan(samples.claim) or worth.certainty.low > 0.0
+        console.print(sentence(worth, found) if changes else narrowed(worth))
+        unchanged += [] if changes else [worth.measurement.name]
+    if unchanged:
+        console.print(f"{_chance(found)} changes by nothing that can be told from zero by: {'; '.join(unchanged)}")
     for remark in samples.remarks:
         console.print(remark)
 
 
-def _share(share: Estimate) -> str:
-    return f"{share:.1%}" if share.low > 0.0 else NOISE
+def _table(title: str, worths: Sequence[Worth], found: Worths, notes: list[str]) -> Table:
+    """A line for each; what there is to say of an estimate is added to the notes."""
+    samples = found.samples
+    table = Table()
+    table.add_column(title, overflow="fold")
+    if samples.decides:
+        table.add_column(f"worth, {symbol(samples.units)}".rstrip(", ") + " (95 % interval)")
+    if costs := any(math.isfinite(worth.measurement.cost) for worth in worths):
+        table.add_column("cost", justify="right")
+        table.add_column("worth less cost", justify="right")
+    table.add_column("variance taken away")
+    table.add_column(f"deviation after, {samples.output_units}", justify="right")
+
+    def noted(text: str, *remarks: str) -> str:
+        if not (note := ": ".join(filter(None, remarks))):
+            return text
+        if note not in notes:
+            notes.append(note)
+        return f"{text} [{notes.index(note) + 1}]"
+
+    for worth in worths:
+        cells = [worth.measurement.name]
+        if samples.decides:
+            text = told(worth.value, samples.units) if worth.gain.any() else "0"
+            cells.append(noted(text, worth.remark, worth.value.remark if worth.gain.any() else ""))
+        if costs:
+            cells += [number(worth.measurement.cost, 10), told(worth.net, samples.units)]
+        unknown = "" if worth.variance.low > 0.0 else NOISE
+        cells += [noted(f"{worth.variance:.1%}", unknown, worth.variance.remark), number(worth.deviation)]
+        table.add_row(*cells)
+    return table
+
+
+def small(worth: Worth) -> bool:
+    """Whether a line can be left out: worth and variance cannot be told from zero, and not for want of samples."""
+    unknown = worth.gain.any() and (worth.value.low > 0.0 or worth.value.remark)
+    return not unknown and not worth.variance.low > 0.0 and worth.variance.high < SMALL
 
 
 def sentence(worth: Worth, found: Worths) -> str:
     """What a measurement narrows, in words."""
-    samples = found.samples
-    off = "off the variance of the carbon reduction"
-    said = f"{worth.measurement.name}: takes {worth.variance:.1%} {off}"
-    if not worth.variance.low > 0.0:
-        said = f"{worth.measurement.name}: what it takes {off} is {NOISE}"
-    if math.isnan(samples.claim):
+    said = narrowed(worth)
+    if math.isnan(found.samples.claim):
         return said
-    said += f"; P(≥ {samples.claim:,.0f} {samples.output_units}), now {found.probability.value:.2%}, "
+    said += f"; {_chance(found)} "
     if not worth.certainty.low > 0.0:
         return f"{said}changes by nothing that can be told from zero"
     low, _, high = worth.probability
     return f"{said}is then between {low:.2%} and {high:.2%} in 90 % of cases"
+
+
+def narrowed(worth: Worth) -> str:
+    """What a measurement takes off the variance, in words."""
+    said = f"{worth.measurement.name}: takes {worth.variance:.1%} off the variance of the carbon reduction"
+    return said if worth.variance.low > 0.0 else f"{said}, {NOISE}"
+
+
+def _chance(found: Worths) -> str:
+    return f"P(≥ {found.samples.claim:,.0f} {found.samples.output_units}), now {found.probability.value:.2%},"
+
+
+def _after(units: str) -> str:
+    return f" {symbol(units)}".rstrip()
 
 
 def advice(found: Worths) -> str:
@@ -90,17 +130,16 @@ def advice(found: Worths) -> str:
     if not found.measurements or not found.samples.decides:
         return ""
     first, *others = found.measurements
-    units = f" {found.samples.units}".rstrip()
+    units = _after(found.samples.units)
     if math.isnan(first.measurement.cost):
         if first.remark:
             return f"worth most: {first.measurement.name}, but {first.remark}"
         return f"worth most: {first.measurement.name}; --cost holds it against what it costs"
     if found.best is None:
-        sure = (
-            "" if not first.net.high > 0.0 else f", though {first.measurement.name} may be: {first.net:,.4g}{units} net"
-        )
+        net = f"{told(first.net, found.samples.units)}{units} net"
+        sure = "" if not first.net.high > 0.0 else f", though {first.measurement.name} may be: {net}"
         return f"{NONE}{sure}"
-    said = f"buy {first.measurement.name}: {first.net:,.4g}{units} more than its cost"
+    said = f"buy {first.measurement.name}: {told(first.net, found.samples.units)}{units} more than its cost"
     if not first.net.low > 0.0:
         said += f", {NOISE}"
     if others and others[0].net.value > 0.0:

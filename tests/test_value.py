@@ -2,6 +2,8 @@
 
 import json
 import math
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 from scipy import stats
 from scipy.special import ndtr, ndtri
 from sklearn.linear_model import Ridge
@@ -20,10 +23,12 @@ from study import figures
 from study.cli import main
 from study.config import Study, load_study, variable_name
 from study.errors import EnsembleError
-from study.regression import PENALTIES, _ridge, _sums
+from study.intervals import Estimate
+from study.printed import number, symbol, told
+from study.regression import PENALTIES, _ridge, _sums, fitted, regressors
 from study.sampling import sample_inputs
-from study.value import Measurement, Worth, Worths, parse_measurement, samples_of, values_of, worth_of
-from study.value_table import advice, sentence, to_json
+from study.value import Measurement, Worth, Worths, chosen, parse_measurement, samples_of, values_of, worth_of
+from study.value_table import advice, print_values, sentence, to_json
 from tests.conftest import SMOKE, made, variant, without_doubt
 from tests.test_economics import MONEY_OF
 
@@ -163,6 +168,56 @@ def test_ridge_is_that_of_scikit_learn() -> None:
         models = [Ridge(alpha=each).fit(terms, values[:, n]) for each in PENALTIES]
         apart = [np.abs(model.coef_ - slopes[:, n]).max() + abs(model.intercept_ - constant[n]) for model in models]
         assert min(apart) < 1e-10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_tells_what_its_best_member_tells(seed: int) -> None:
+    """All but one of many inputs are idle, and samples are few: the regression on all of them misses much of it."""
+    case, random = normal_study(seed, rows=128), np.random.default_rng(seed)
+    dataset = made_up(case)
+    x = standard(dataset[variable_name(X)].values, case, X)
+    dataset["carbon_reduction"].values[:, 0] = 100.0 + x + random.standard_normal(128)
+    samples = samples_of({"one": dataset})
+    samples = replace(samples, inputs={X: x} | {f"idle.{n}": random.standard_normal(128) for n in range(20)})
+    member = worth_of(samples, Measurement("x", {X: 0.0}))
+    group = worth_of(samples, Measurement("all", dict.fromkeys(samples.inputs, 0.0)))
+    assert group.variance.value == pytest.approx(member.variance.value, abs=1e-9)
+    assert group.variance.low < 0.5 < group.variance.high  # exact
+    centred = samples.output - samples.output.mean()
+    alone = fitted(centred[:, None], regressors(np.array([*samples.inputs.values()]))[None], samples.folds)[0, :, 0]
+    assert 1.0 - ((centred - alone) ** 2).mean() / centred.var() < member.variance.value - 0.05
+
+
+def test_candidates_are_chosen_by_other_folds() -> None:
+    score = np.array([[9.0, 9.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]])
+    assert chosen(score, np.array([0, 0, 1, 1])).tolist() == [1, 1, 0, 0]
+
+
+def test_what_is_merely_unknown_is_shown_and_nothing_is_left_out_unsaid() -> None:
+    case = normal_study(rows=128)
+    found = values_of(samples_of({"one": made_up(case, (1.6, 1.0, 0.0))}), [parse_measurement(f"{X} +-1 K/km", case)])
+    unknown = [each for each in found.inputs if each.gain.any() and not each.value.low > 0.0 and each.value.remark]
+    assert unknown
+    out = StringIO()
+    print_values(found, Console(file=out, width=200, highlight=False, markup=False))
+    said = out.getvalue()
+    for each in unknown:
+        assert told(each.value, "CNY") in said
+    assert f"not distinguishable from zero: {unknown[0].value.remark}" in said
+    assert all(each.measurement.name in said for each in found.inputs)
+    assert said.count("changes by nothing that can be told from zero") == 1
+
+
+def test_numbers_are_printed_without_exponents_and_units_as_quotients() -> None:
+    assert told(Estimate(-235_712_345.0, -236_000_000.0, -235_400_000.0), "CNY") == (
+        "-235,712,345 (-236,000,000 to -235,400,000)"
+    )
+    assert [number(each) for each in (-1e4, 9999.7, 0.52341, 12_345_678.0)] == [
+        "-10,000", "10,000", "0.5234", "12,345,678"
+    ]  # fmt: skip
+    assert [symbol(each) for each in ("CNY t-1", "CNY GJ-1", "t CO2", "degC", "1", "W m-2")] == [
+        "CNY/t", "CNY/GJ", "t CO2", "°C", "", "W/m^2"
+    ]  # fmt: skip
 
 
 def test_a_decision_that_never_changes_is_worth_nothing() -> None:
