@@ -531,7 +531,7 @@ def defaulted(section: Section, prefix: str = "") -> set[str]:
 def study_of(attributes: Mapping[Any, Any]) -> Study:
     """Return the study that an ensemble's attributes hold; EnsembleError when they are gone."""
     if "study" not in attributes:
-        raise EnsembleError("attributes: study is missing; xarray.set_options(keep_attrs=True) keeps them in arithmetic")
+        raise EnsembleError("no attribute study: xarray.set_options(keep_attrs=True) keeps it in arithmetic")
     resolved = json.loads(attributes["study"])
     if "designs" in resolved:
         from study.sweep import SweptStudy

@@ -487,5 +487,5 @@ def test_what_is_no_ensemble_is_refused_in_words() -> None:
     for other in (wrong, one.isel(winter=0)):
         with pytest.raises(EnsembleError, match="other: allowed: an ensemble, as open_ensemble gives it"):
             compare({"one": one, "other": other})
-    with pytest.raises(EnsembleError, match=r"study is missing; xarray\.set_options\(keep_attrs=True\)"):
+    with pytest.raises(EnsembleError, match=r"no attribute study: xarray\.set_options\(keep_attrs=True\)"):
         compare({"one": one, "other": one.drop_attrs()})
