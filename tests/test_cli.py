@@ -143,6 +143,14 @@ def test_well_writes_what_it_prints(tmp_path: Path, command: Command, name: str)
         (f"well {WELL} --output answer.txt", "allowed: a file named .json or .nc"),
         (f"well {WELL} --output no/such/folder.json", "cannot be written"),
         (f"well {SMOKE}", "load: is missing"),
+        (
+            "compare a.zarr b.zarr --output cmp.html",
+            "such as unmet_hours; a picture goes to --picture",
+        ),
+        (
+            "sensitivity a.zarr --output out/drivers",
+            "of a variable here, such as unmet_hours; numbers",
+        ),
         (f"run {WELL}", "name: is missing"),
         ("runn", "No such command 'runn'"),
     ],

@@ -187,11 +187,12 @@ def test_what_takes_one_design_says_so(store: Path) -> None:
     for call in (
         lambda: report(str(store)),
         lambda: what_drives(str(store)),
-        lambda: reaccount(store, store.with_name("other.zarr"), baseline="gas_boiler"),
         lambda: extend(str(store), 16),
     ):
         with pytest.raises(EnsembleError, match="a sweep of 6 designs, and this takes one"):
             call()
+    with pytest.raises(EnsembleError, match="no other account of a sweep, nor of one of its designs; allowed: its own"):
+        reaccount(store, store.with_name("other.zarr"), baseline="gas_boiler")
     with pytest.raises(ConfigError, match="a sweep has many designs"):
         study.run(
             study_of(study.open_ensemble(store).attrs),

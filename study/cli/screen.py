@@ -174,6 +174,13 @@ def running(storage: "Storage", say: Screen, *, brief: bool = False) -> Iterator
             raise
 
 
+def refuse_files(outputs: tuple[str, ...], *, instead: str) -> None:
+    """Raise OptionError when --output names a file where it takes variables; a file it is in other commands."""
+    for name in outputs:
+        if "/" in name or Path(name).suffix:
+            raise OptionError(f"--output {name}: takes the name of a variable here, such as unmet_hours; {instead}")
+
+
 def refuse_no_picture(picture: Path | None) -> None:
     """Raise OptionError when --picture names a file that is none."""
     if picture is not None and picture.suffix not in (".png", ".svg", ".pdf"):

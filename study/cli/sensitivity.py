@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, at_option, running, screen, share_of
+from study.cli.screen import WIDTH, at_option, refuse_files, running, screen, share_of
 
 
 class Winter(click.ParamType):
@@ -22,7 +22,7 @@ class Winter(click.ParamType):
 @click.command()
 @click.argument("store")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="Output to explain; may be repeated.")
+@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="To explain, no file; may be repeated.")
 @click.option("--winter", type=Winter(), default="mean", show_default=True, help="Number of a winter, mean or each.")
 @click.option(
     "--extend", type=int, metavar="ROWS", help="First compute more rows, to extend so many of the ensemble's."
@@ -50,6 +50,7 @@ def sensitivity(
     from study.drivers import print_tables, refuse_unknown, to_json, what_drives
 
     most = share_of("--most-failed", most_failed)
+    refuse_files(outputs, instead="numbers go to standard output with --json")
     refuse_unknown(store, outputs, winter, at)
     if extend is not None:
         _extend(store, extend, address=address, take_over=take_over, quiet=quiet, as_json=as_json)
