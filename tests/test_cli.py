@@ -178,7 +178,7 @@ def test_wrong_input_is_one_message_and_status_2(tmp_path: Path, command: Comman
         ("summary STORE --over years", "'both', 'samples', 'winters'"),
         ("summary STORE --most-failed 101%", "--most-failed '101%': allowed: 0 to 1, or 0% to 100%"),
         ("sensitivity STORE --winter late", "'late'; allowed: the number of a winter, mean or each"),
-        ("sensitivity STORE --most-failed 2", "2.0 is not in the range"),
+        ("sensitivity STORE --most-failed nan", "allowed: 0 to 1, or 0% to 100%"),
         ("sensitivity STORE --extend many", "'many' is not a valid integer"),
         ("compare STORE", "STORE: there is no ensemble here"),
         ("compare STORE other/STORE", "other/STORE: STORE is named STORE too; allowed: names of their own"),

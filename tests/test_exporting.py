@@ -5,6 +5,7 @@ import json
 import shutil
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5netcdf
@@ -145,6 +146,9 @@ def test_what_hinders_the_file_is_no_damage_of_the_store(
 
     monkeypatch.setitem(exporting._WRITERS, ".nc", full)
     with pytest.raises(StorageError, match=r"x\.nc: cannot be written: No space left on device"):
+        study.export(store, tmp_path / "x.nc")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1000))
+    with pytest.raises(StorageError, match=r"x\.nc: 0\.0 MB are free there, and it may take \d+\.\d MB"):
         study.export(store, tmp_path / "x.nc")
     assert not list(tmp_path.iterdir())
 
