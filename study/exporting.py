@@ -78,9 +78,9 @@ def export(
             f"{path}: a file takes one design, with a row for each sample and winter, and this has others along "
             f"{', '.join(others)}; allowed: one of study.sweep.designs, or a selection of one value of each"
         )
-    free = shutil.disk_usage(path.parent).free
-    if free < dataset.nbytes:  # the library of NetCDF does not survive a full disk
-        raise StorageError(f"{path}: {free / 1e6:,.1f} MB are free there, and it may take {dataset.nbytes / 1e6:,.1f} MB")
+    free, most = shutil.disk_usage(path.parent).free, dataset.nbytes
+    if free < most:  # the library of NetCDF does not survive a full disk
+        raise StorageError(f"{path}: {free / 1e6:,.1f} MB are free there, and it may take {most / 1e6:,.1f} MB")
     try:
         with whole_file(path) as aside:
             write(dataset, aside)
