@@ -6,6 +6,7 @@
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ __all__ = [
     "update",
 ]
 
-# Imported when first asked for: the command line and Ray's workers need a part of it only, and start sooner.
+# These, and the modules, are imported when first asked for: the command line and Ray's workers need a part only, and
+# start sooner.
 _HOMES = {
     **{name: ("study.errors", name) for name in __all__ if name.endswith("Error")},
     "Study": ("study.config", "Study"),
@@ -51,7 +53,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name in _HOMES:
+        module, attribute = _HOMES[name]
+        return getattr(import_module(module), attribute)
+    if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name]
-    return getattr(import_module(module), attribute)
+    return import_module(f"{__name__}.{name}")  # study.figures, study.sweep

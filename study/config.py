@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -25,7 +26,7 @@ from study.correlation import correlation_problem, normal_correlation
 from study.csv_file import read_column
 from study.distributions import Input, OwnUnit
 from study.economics import Economics
-from study.errors import ConfigError
+from study.errors import ConfigError, EnsembleError
 from study.expression import Expression, keys_of
 from study.own_power import OwnPower
 from study.park import Park
@@ -528,7 +529,9 @@ def defaulted(section: Section, prefix: str = "") -> set[str]:
 
 
 def study_of(attributes: Mapping[Any, Any]) -> Study:
-    """Return the study that an ensemble's attributes hold."""
+    """Return the study that an ensemble's attributes hold; EnsembleError when they are gone."""
+    if "study" not in attributes:
+        raise EnsembleError("no attribute study: xarray.set_options(keep_attrs=True) keeps it in arithmetic")
     resolved = json.loads(attributes["study"])
     if "designs" in resolved:
         from study.sweep import SweptStudy
@@ -563,9 +566,12 @@ def changed(data: Mapping[Any, Any], changes: Mapping[str, Any], *, label: str) 
     Raises
     ------
     ConfigError
-        When a key leads into something that has no parts.
+        When a key leads into something that has no parts, or is given twice, by two of its names.
     """
     whole = copy.deepcopy(dict(data))
+    named = Counter(map(full_key, changes))
+    if twice := [key for key, times in named.items() if times > 1]:
+        raise ConfigError(f"{label}: {twice[0]}: given twice, by two of its names")
     for key, value in sorted(copy.deepcopy(dict(changes)).items(), key=lambda each: full_key(each[0]).count(".")):
         *sections, last = full_key(key).split(".")
         if [*sections, last] == ["field", "wells"] and isinstance(whole.get("field"), dict):

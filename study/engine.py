@@ -33,6 +33,8 @@ from study.variables import sample_variables_of, variables_of
 if TYPE_CHECKING:
     import xarray as xr
 
+MOST_ROWS = 100_000
+"""Samples of a block."""
 EXPECTED = 128
 """Cores that an empty cluster is expected to grow to, for the size of blocks."""
 
@@ -126,6 +128,8 @@ def execute(
         As of `run`.
     """
     began = time.monotonic()
+    if block_size is not None and not 1 <= block_size <= MOST_ROWS:
+        raise ConfigError(f"block_size {block_size}: allowed: 1 to {MOST_ROWS:,}")
     block_size = block_size and block_size * study.points
     targets, hours = asked(study, until, hours)
     growth, deadline = Growth.of(study, targets), began + 3600.0 * hours

@@ -7,6 +7,7 @@ created last and exclusively, after all its chunks are durable, with checksums o
 blocks only; whatever is killed at whatever moment, the rest is computed again, to the same bits.
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -27,7 +28,7 @@ from zarr.core.buffer import Buffer, default_buffer_prototype
 from zarr.storage import MemoryStore, WrapperStore
 
 from study.config import NOT_OF_THE_ROWS, Study, flatten, variable_name, without_sources
-from study.errors import EnsembleError, HotlandError, RunError
+from study.errors import EnsembleError, HotlandError, RunError, StorageError
 from study.provenance import code_fingerprint, packages
 from study.storage import Storage
 from study.traces import PLACE, Traces, trace_arrays
@@ -405,6 +406,8 @@ def reading(*stores: Storage | str) -> Iterator[None]:
     except (HotlandError, ConnectionError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):  # what is written meanwhile
+            raise StorageError(f"the output cannot be written: {error.strerror}") from error
         text = str(error).splitlines()[0][:200] if str(error) else ""
         names, which = ", ".join(map(str, stores)), "the store" if len(stores) == 1 else "one of them"
         raise EnsembleError(

@@ -6,7 +6,7 @@ the file appears whole or not at all.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from study.ensemble import open_ensemble, reading
 from study.errors import EnsembleError, StorageError
 from study.storage import Storage
+from study.sweep import one_design
 from study.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ VALUES_AT_ONCE = 4_000_000
 _CHUNK = 65_536  # values of a chunk of a NetCDF variable: half a megabyte
 
 
-def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: bool = False) -> Path:
+def export(
+    store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: bool = False, at: Sequence[str] = ()
+) -> Path:
     """Write an ensemble to one file: `.nc` is NetCDF-4, `.parquet` a table with a row for each sample and winter.
 
     Parameters
@@ -36,6 +39,8 @@ def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: boo
         The file; its suffix says which kind.
     overwrite
         Whether a file that is there is replaced.
+    at
+        Of a store that holds a sweep, which design, as of `study.sweep.one_design`.
 
     Returns
     -------
@@ -46,7 +51,7 @@ def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: boo
     StorageError
         When the suffix is another, the file is there, its folder is not or is the store, or it cannot be written.
     EnsembleError
-        When there is no ensemble, or it is damaged or without a sample.
+        When there is no ensemble, or it is damaged, without a sample or of more than one design.
     """
     path = Path(path)
     write = _WRITERS.get(path.suffix.lower())
@@ -60,12 +65,18 @@ def export(store: "str | Path | xr.Dataset", path: str | Path, *, overwrite: boo
         storage = Storage.at(str(store))
         if storage.path is not None and path.resolve().is_relative_to(storage.path.resolve()):
             raise StorageError(f"{path}: inside the store; allowed: a place beside it")
-        dataset = open_ensemble(storage.address)
+        with reading(storage):
+            dataset = one_design(open_ensemble(storage.address), at, store=storage)
         dataset.encoding["source"] = str(storage)
     else:
         dataset = store
-    if set(dataset.sizes) != {"sample", "winter"} or 0 in dataset.sizes.values():
-        raise EnsembleError(f"{path}: nothing to write: no row over sample and winter, but {dict(dataset.sizes)}")
+    if not {"sample", "winter"} <= set(dataset.sizes) or 0 in dataset.sizes.values():
+        raise EnsembleError(f"{path}: nothing to write: no row over sample and winter")
+    if others := [str(name) for name in dataset.sizes if name not in ("sample", "winter")]:
+        raise EnsembleError(
+            f"{path}: a file takes one design, with a row for each sample and winter, and this has others along "
+            f"{', '.join(others)}; allowed: one of study.sweep.designs, or a selection of one value of each"
+        )
     try:
         with whole_file(path) as aside:
             write(dataset, aside)
@@ -106,15 +117,19 @@ def _write_netcdf(dataset: "xr.Dataset", path: Path) -> None:
         others = " ".join(sorted(str(name) for name in dataset.coords if name not in dataset.dims))
         for name, variable in dataset.variables.items():
             text = variable.dtype.kind in "OUT"
-            width = variable.size // variable.shape[0]
+            chunks = None
+            if variable.dims:  # a value that all rows share has no chunks, and is not compressed
+                width = variable.size // variable.shape[0]
+                chunks = (min(variable.shape[0], max(1, _CHUNK // width)), *variable.shape[1:])
+            packed = chunks is not None and not text
             made = file.create_variable(
                 str(name),
                 variable.dims,
                 h5netcdf.core.h5py.string_dtype() if text else variable.dtype,
-                chunks=(min(variable.shape[0], max(1, _CHUNK // width)), *variable.shape[1:]),
-                compression=None if text else "gzip",
-                compression_opts=None if text else 1,
-                shuffle=not text,
+                chunks=chunks,
+                compression="gzip" if packed else None,
+                compression_opts=1 if packed else None,
+                shuffle=packed,
                 fillvalue=np.nan if variable.dtype.kind == "f" else None,
             )
             of_kind = {
@@ -125,7 +140,7 @@ def _write_netcdf(dataset: "xr.Dataset", path: Path) -> None:
             if others and name not in dataset.coords:
                 made.attrs["coordinates"] = others
             if "sample" not in variable.dims:
-                made[...] = variable.values
+                made[...] = variable.values.astype(object) if text else variable.values
         for place, part in _parts(dataset):
             for name, variable in part.variables.items():
                 if "sample" in variable.dims:
@@ -145,7 +160,9 @@ def _write_parquet(dataset: "xr.Dataset", path: Path) -> None:
         variable = part.variables[name]
         rows = part.sizes["sample"]
         values = variable.values
-        if variable.dims == ("sample",):
+        if not variable.dims:
+            values = np.repeat(values, rows * winters)
+        elif variable.dims == ("sample",):
             values = np.repeat(values, winters)
         elif variable.dims == ("winter",):
             values = np.tile(values, rows)

@@ -200,7 +200,7 @@ def _costs(study: Study, winters: Winters, inputs: Inputs) -> Iterator[Line]:
     yearly = capital_recovery_factor(inputs["economics.discount_rate"], np.array(float(winters.count)))
     paid = winters.values("capital_cost") * yearly / 1e6
     section = "Costs of all samples together"
-    words = f"building the plant, as a payment in each of {winters.count} years, mean"
+    words = f"building the plant, as a payment in each of {winters.count} years, with no value left, mean"
     yield Line("capital_cost_yearly", section, words, "MCNY", winters.level(paid))
     words = "additional cost over avoided carbon, both discounted, expected"
     ratio = winters.ratio(found["additional_cost"], found["avoided_carbon"])
@@ -268,7 +268,7 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
     """
     dataset = winters.dataset.isel(sample=slice(_SHALLOW_ROWS))
     some = Winters(dataset, winters.study, winters.most_failed)
-    section = f"Beside shallow boreholes for the same heat{_of_some(winters, dataset)}"
+    section = f"Beside shallow boreholes for the heat of the heat pumps{_of_some(winters, dataset)}"
     other = study
     if study.carbon.supply != "ground_source_heat_pump":
         try:
@@ -294,7 +294,7 @@ def _shallow(study: Study, winters: Winters) -> Iterator[Line]:
     yield Line("deep_cop_whole", section, f"deep wells: {words}", "", some.ratio(every, bought))
     pairs = (
         ("cop", "heat pumps' heat over electricity, with pumps", "", some.ratio(heat, electricity), plant.cop),
-        ("electricity", "electricity of a winter", "MWh", some.mean(electricity), plant.electricity),
+        ("electricity", "electricity without peak heating, a winter", "MWh", some.mean(electricity), plant.electricity),
         ("coldest_first", "coldest water, first winter", "°C", some.mean(coldest.isel(winter=0)), plant.coldest_first),
         ("coldest_last", "coldest water, last winter", "°C", some.mean(coldest.isel(winter=-1)), plant.coldest_last),
     )

@@ -89,6 +89,8 @@ def pair(designs: Mapping[str, xr.Dataset], *, most_failed: float = MOST_FAILED)
         raise ValueError(f"designs to compare are two or more, got {len(designs)}")
     given = dict(designs)
     for name, dataset in given.items():
+        if not {"sample", "winter"} <= set(getattr(dataset, "dims", ())):
+            raise EnsembleError(f"{name}: allowed: an ensemble, as open_ensemble gives it, over sample and winter")
         if dataset.sizes["sample"] == 0:
             raise EnsembleError(f"{name}: no sample is done yet, so there is nothing to compare")
         try:

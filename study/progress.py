@@ -42,8 +42,8 @@ class Pace:
 class Sometimes:
     """Whether it is time to show something again: what is shown takes some milliseconds to work out."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._last, self._shown = seconds, -math.inf, (-1, -1)
+    def __init__(self, seconds: float, *, at_once: bool = True) -> None:
+        self._seconds, self._last, self._shown = seconds, -math.inf if at_once else time.monotonic(), (-1, -1)
 
     def due(self, progress: "Progress") -> bool:
         """Whether there is news and the last is so long ago, or all is done."""
@@ -123,13 +123,13 @@ def bar(say: Console) -> Iterator[Watch]:
 
 
 @contextmanager
-def lines(say: Console) -> Iterator[Watch]:
-    """A line now and then."""
-    pace, sometimes = Pace(), Sometimes(_SECONDS_BETWEEN_LINES)
+def lines(say: Console, *, brief: bool = False) -> Iterator[Watch]:
+    """A line now and then; of one of many runs, in brief, none of its start and its end."""
+    pace, sometimes = Pace(), Sometimes(_SECONDS_BETWEEN_LINES, at_once=not brief)
 
     def line(progress: "Progress") -> None:
         rate, left = pace.of(progress)
-        if sometimes.due(progress):
+        if sometimes.due(progress) and not (brief and progress.done == progress.total):
             how = f"{rate:.1f}/s, {left:.0f} s to go; {state(progress)}" if progress.done else "started"
             say.print(f"{progress.done:,} of {progress.total:,} samples, {how}")
 

@@ -29,7 +29,7 @@ from study.runs import Run, now
 from study.sampling import sample_inputs
 from study.simulation import screen, simulate
 from study.storage import Storage
-from study.sweep import refuse_swept
+from study.sweep import SweptStudy
 from study.tally import Tally
 from study.variables import ACCOUNTS, MONEY, OK, OPERATION, TYPES, sample_variables_of, variables_of
 from study.verification import chunks_in, damaged, stored_study
@@ -201,7 +201,13 @@ def reaccount(
         raise EnsembleError(f"{target}: an account is no place for another; give another --output")
     of_source = Ensemble.open(source)
     before = stored_study(source)
-    refuse_swept(source, before)
+    if isinstance(before, SweptStudy):
+        raise EnsembleError(
+            f"{source}: a sweep of {before.points} designs, and this takes one, in a store by itself: there is no "
+            "other account of a sweep, nor of one of its designs; allowed: its own account (`hotland account --at`), "
+            "the sweep run with the other account in its study file, or a design run by itself, from a file without "
+            "sweep:"
+        )
     if isinstance(before, MixedStudy):
         raise EnsembleError(f"{source}: its rows extend an ensemble; give the ensemble beside it")
     study = with_account(before, baseline=baseline, electricity=electricity, accounts=accounts)

@@ -89,7 +89,8 @@ class Found:
     place
         Of the smallest value that meets the target, of the largest where smaller is better; none where none does.
     more_is_better
-        Whether the larger end of the range does better; none where both came to the same.
+        Whether the larger end of the range does better; none where both came to the same, or their middle does better
+        than either.
     tried
         Values in the order in which they were tried.
     confidence
@@ -121,6 +122,8 @@ def search(
     watch: Callable[[Tried], None] = lambda _tried: None,
 ) -> Found:
     """Search a range for its smallest value that meets a target.
+
+    Where both ends of a range miss it, its middle is tried as well, and no other.
 
     Parameters
     ----------
@@ -167,21 +170,33 @@ def search(
                 break
     else:
         low, high = 0, values - 1
-    at_low, at_high = meets(low), meets(high)
+    low_meets, high_meets = meets(low), meets(high)
     better = _better(goal, tried[low].estimate.value, tried[high].estimate.value)
-    if at_low != at_high:
-        better = at_high
-        inside, outside = (high, low) if at_high else (low, high)
-        while abs(inside - outside) > 1:
-            middle = (inside + outside) // 2
-            inside, outside = (middle, outside) if meets(middle) else (inside, middle)
-        answer: int | None = inside
+    if low_meets != high_meets:
+        better = high_meets
+        inside, outside = (high, low) if high_meets else (low, high)
+        answer: int | None = _boundary(meets, inside=inside, outside=outside)
     elif rungs:
-        answer = low if at_low else None
+        answer = low if low_meets else None
+    elif low_meets:
+        answer = low if better is not False else high
+    elif values > 2:
+        answer = _boundary(meets, inside=middle, outside=low) if meets(middle := high // 2) else None
+        at_low, at_middle, at_high = (tried[place].estimate.value for place in (low, middle, high))
+        if answer is not None or (_better(goal, at_low, at_middle) and _better(goal, at_high, at_middle)):
+            better = None
     else:
-        answer = (low if better is not False else high) if at_low else None
+        answer = None
     order = tuple(tried.values())
     return Found(answer, better, order, confidence, look, _remarks(goal, order, better))
+
+
+def _boundary(meets: Callable[[int], bool], *, inside: int, outside: int) -> int:
+    """The last value from one that meets a target towards one that does not, by bisection."""
+    while abs(inside - outside) > 1:
+        middle = (inside + outside) // 2
+        inside, outside = (middle, outside) if meets(middle) else (inside, middle)
+    return inside
 
 
 def confidence_of_a_look(
@@ -199,7 +214,10 @@ def _ways(rungs: Sequence[int], start: int) -> tuple[list[int], list[int]]:
 
 
 def most_tried(values: int) -> int:
-    """Return how many values a bisection of so many tries at most, both ends among them."""
+    """Return how many values a bisection of so many tries at most, both ends among them.
+
+    So many do, too, where both ends miss the target and the middle is tried, and below it the bisection.
+    """
     return min(values, 2) + max(0, math.ceil(math.log2(values - 1)) if values > 2 else 0)
 
 
@@ -218,7 +236,7 @@ def stages_of(first: int, most: int) -> tuple[int, ...]:
 
 
 def _better(goal: Goal, low: float, high: float) -> bool | None:
-    """Whether the estimate at the high end is the better one."""
+    """Whether the second of two estimates is the better one."""
     return None if low == high or math.isnan(low + high) else (high > low) == goal.at_least
 
 
@@ -236,6 +254,12 @@ def _remarks(goal: Goal, tried: Sequence[Tried], better: bool | None) -> tuple[s
         )
     rising = (better if goal.at_least else not better) if better is not None else None
     ordered = sorted(tried, key=lambda each: each.place)
+    if _turns(ordered):
+        remarks.append(
+            "neither end of the range is shown to meet the target, and a value between them is: the statistic does not "
+            "go one way, so a smaller value may do; a sweep shows all"
+        )
+        return tuple(remarks)
     for one, other in itertools.pairwise(ordered):
         falls, rises = other.estimate.high < one.estimate.low, other.estimate.low > one.estimate.high
         if (falls and rising is not False) or (rises and rising is not True):
@@ -245,6 +269,12 @@ def _remarks(goal: Goal, tried: Sequence[Tried], better: bool | None) -> tuple[s
             )
             break
     return tuple(remarks)
+
+
+def _turns(ordered: Sequence[Tried]) -> bool:
+    """Whether a value meets the target that lies between two that do not."""
+    ends = ordered[0], ordered[-1]
+    return all(each.verdict != "meets" for each in ends) and any(each.verdict == "meets" for each in ordered)
 
 
 def plain(found: Found, goal: Goal, names: Sequence[str]) -> dict[str, Any]:
@@ -280,7 +310,11 @@ def answer(found: Found, key: str, names: Sequence[str]) -> str:
     sure = f"with {100 * found.confidence:g} % confidence in all verdicts together"
     places = [each.place for each in found.tried]
     ends = f"{key} {names[min(places)]} to {names[max(places)]}"
-    way = {True: "more is better", False: "less is better", None: "both ends come to the same"}[found.more_is_better]
+    ordered = sorted(found.tried, key=lambda each: each.place)
+    one, other = ordered[0].estimate.value, ordered[-1].estimate.value
+    turns = _turns(ordered) or not (one == other or math.isnan(one + other))
+    same = "neither end does best" if turns else "both ends come to the same"
+    way = {True: "more is better", False: "less is better", None: same}[found.more_is_better]
     if len(places) == 1:
         does = {"meets": "meets it", "misses": "misses it", "undecided": "is not shown to meet it"}
         verdict = f"{key} = {names[places[0]]}, the only value, {does[found.tried[0].verdict]}, {sure}"
@@ -288,7 +322,9 @@ def answer(found: Found, key: str, names: Sequence[str]) -> str:
     if found.place is None:
         left = any(each.verdict == "undecided" for each in found.tried)
         words = "is shown to meet it" if left else "meets it"
-        return f"no value: neither end of {ends} {words}, {sure} ({way})"
+        *some, last = (names[each.place] for each in ordered)
+        between = "" if len(places) > max(places) - min(places) else "; what lies between was not tried"
+        return f"no value found: none of {key} {', '.join(some)} and {last} {words}, {sure} ({way}){between}"
     if len({each.verdict == "meets" for each in found.tried}) == 1:
         return f"{key} = {names[found.place]}: both ends of {ends} meet the target, {sure} ({way})"
     which = "largest" if found.more_is_better is False else "smallest"

@@ -55,10 +55,15 @@ def saturation(goal: Goal, one: xr.Dataset, other: xr.Dataset) -> str:
     still = not nearer.any()
     if int(wrong.any(dim=[dim for dim in wrong.dims if dim != "sample"]).sum()) < FEWEST_EVENTS:
         return ""
-    if not (gap.low > 0.0 and (still or gain.high <= FEW * gap.low)):
+    if not (gap.low > 0.0 and (still or 0.0 <= gain.high <= FEW * gap.low)):
         return ""
     units = str(OUTPUTS[statistic.output]["units"]).replace("degC", "K")
     units = "" if units == "1" else f" {units}"
-    of = f"{statistic.output} of what misses it" if chance else statistic.name
-    moved = "has not changed at all" if still else f"has come nearer by {gain:,.3g}{units}"
+    of = f"where the target is missed, {statistic.output}" if chance else statistic.name
+    if still:
+        moved = "has not changed at all"
+    elif gain.value < 0.0:
+        moved = f"has come nearer by {gain.high:,.3g}{units} at most"
+    else:
+        moved = f"has come nearer by {gain:,.3g}{units}"
     return f"{of} {moved}, and {gap:,.3g}{units} are left"

@@ -206,6 +206,7 @@ class Folder(Storage):
 
     def refuse_unwritable(self) -> None:
         try:
+            refuse_inside_a_store(self.path.resolve())
             with suppress(FileNotFoundError, NotADirectoryError):
                 self.path.lstat()  # such a name can be
             nearest = self._nearest()
@@ -240,6 +241,13 @@ class Folder(Storage):
     def _nearest(self) -> Path:
         """Itself or the nearest folder above that is there; a link to nowhere counts as there."""
         return next(folder for folder in (self.path, *self.path.parents) if os.path.lexists(folder))
+
+
+def refuse_inside_a_store(path: Path) -> None:
+    """Raise StorageError where a file or folder, its links resolved, would lie among the objects of a store."""
+    for folder in path.parents:
+        if (folder / "zarr.json").is_file():
+            raise StorageError(f"{path}: inside the store {folder}; allowed: a place beside it")
 
 
 def _draft(target: Path) -> Path:

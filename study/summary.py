@@ -558,6 +558,11 @@ def to_json(dataset: xr.Dataset, lines: list[Line], *, over: Over = "both") -> s
     return json_text(answer)
 
 
+def name_of(dataset: xr.Dataset) -> str:
+    """Return the name of an ensemble's study, and of a sweep's design which one it is."""
+    return ", ".join(filter(None, [json.loads(dataset.attrs["study"])["name"], dataset.attrs.get("design")]))
+
+
 def _counts(dataset: xr.Dataset) -> dict[str, Any]:
     study = json.loads(dataset.attrs["study"])
     status, number = np.unique(dataset["status"].values, return_counts=True)
@@ -570,6 +575,7 @@ def _counts(dataset: xr.Dataset) -> dict[str, Any]:
     failed = sum(by_status.values())
     return {
         "study": study["name"],
+        **({"design": dataset.attrs["design"]} if "design" in dataset.attrs else {}),
         "samples": dataset.sizes["sample"],
         "samples_of_study": study["samples"],
         "failed": failed,
@@ -582,7 +588,7 @@ def _counts(dataset: xr.Dataset) -> dict[str, Any]:
 def print_table(dataset: xr.Dataset, lines: list[Line], console: Console) -> None:
     """Print the answer for people."""
     counts = _counts(dataset)
-    text = f"{counts['study']}: {counts['samples']:,} samples of {counts['winters']} winters"
+    text = f"{name_of(dataset)}: {counts['samples']:,} samples of {counts['winters']} winters"
     if counts["failed"]:
         text += f"; {counts['failed']:,} of the samples failed, {100 * counts['failed_share']:.2g} %{_why(dataset)}"
     console.print("\n".join([text, *describe_failures(dataset)]))

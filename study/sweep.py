@@ -382,8 +382,8 @@ def designs(dataset: "xr.Dataset") -> dict[str, "xr.Dataset"]:
 
     Returns
     -------
-    Datasets with dimensions `sample` and `winter` whose attributes hold the design's own study: all that takes an
-    ensemble takes them.
+    Datasets with dimensions `sample` and `winter` whose attributes hold the design's own study, and its name as
+    `design`: all that takes an ensemble takes them.
 
     Raises
     ------
@@ -403,6 +403,7 @@ def designs(dataset: "xr.Dataset") -> dict[str, "xr.Dataset"]:
     for design, one, place in zip(study.designs, study.studies, places, strict=True):
         part = dataset.isel(dict(zip(dimensions, place, strict=True)), drop=True)
         about = {"study": json.dumps(one.resolved()), "fingerprint": one.fingerprint(), "accounting": one.carbon.words}
+        about["design"] = design.name
         about["title"] = f"hotland ensemble of the study {one.name!r}, {design.name}"
         found[design.name] = part.assign_attrs(about)
     return found

@@ -5,6 +5,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from study.storage import refuse_inside_a_store
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -12,8 +14,14 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Only a process that is killed leaves the other name behind, hidden, with the same suffix. A link stays one; what is
     no file, such as a pipe, is written to as it is.
+
+    Raises
+    ------
+    StorageError
+        When it would be inside a store.
     """
     path = path.resolve()
+    refuse_inside_a_store(path)
     if path.exists() and not path.is_file():
         yield path
         return

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +143,14 @@ def test_well_writes_what_it_prints(tmp_path: Path, command: Command, name: str)
         (f"well {WELL} --output answer.txt", "allowed: a file named .json or .nc"),
         (f"well {WELL} --output no/such/folder.json", "cannot be written"),
         (f"well {SMOKE}", "load: is missing"),
+        (
+            "compare a.zarr b.zarr --output cmp.html",
+            "such as unmet_hours; a picture goes to --picture",
+        ),
+        (
+            "sensitivity a.zarr --output out/drivers",
+            "of a variable here, such as unmet_hours; numbers",
+        ),
         (f"run {WELL}", "name: is missing"),
         ("runn", "No such command 'runn'"),
     ],
@@ -251,3 +261,8 @@ def test_a_store_without_a_good_sample_says_why(tmp_path: Path, command: Command
     assert status == 1
     assert "no sample ended well" in error
     assert "sample 0, the first of 32 that failed: too wide" in error
+
+
+def test_modules_of_the_package_are_there_when_they_are_asked_for() -> None:
+    code = "import study; study.sweep.designs; study.figures.accounts; assert not hasattr(study, 'nothing')"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -479,3 +479,13 @@ def test_worst_of_single_winter_designs_is_its_estimate() -> None:
     values = pair({"a": made_up(), "b": made_up()}).datasets["a"]["heat_unmet"]
     level, rows = worst(values, design="sobol")
     assert float(rows.mean()) == pytest.approx(level.value, rel=1e-12)
+
+
+def test_what_is_no_ensemble_is_refused_in_words() -> None:
+    one = made_up()
+    wrong: Any = "store.zarr"
+    for other in (wrong, one.isel(winter=0)):
+        with pytest.raises(EnsembleError, match="other: allowed: an ensemble, as open_ensemble gives it"):
+            compare({"one": one, "other": other})
+    with pytest.raises(EnsembleError, match=r"no attribute study: xarray\.set_options\(keep_attrs=True\)"):
+        compare({"one": one, "other": one.drop_attrs()})

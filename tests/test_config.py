@@ -586,3 +586,8 @@ def test_changes_that_do_not_fit_are_refused(changes: dict[str, Any], words: str
     with pytest.raises(ConfigError, match=r"smoke\.yaml: ") as refused:
         load_study(CONFIGS / "smoke.yaml", changes)
     assert words in str(refused.value)
+
+
+def test_a_change_by_two_names_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"field\.spacing: given twice, by two of its names"):
+        load_study(CONFIGS / "smoke.yaml", {"spacing": "20 m", "field.spacing": "30 m"})

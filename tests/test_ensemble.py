@@ -2,7 +2,9 @@
 
 import ast
 import contextlib
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from study import ensemble as ensemble_module
 from study import provenance
 from study.blocks import compute_block
 from study.config import Study, load_study, variable_name
-from study.engine import execute, prepare
+from study.engine import execute, prepare, run
 from study.ensemble import (
     FORMAT,
     RECEIPTS,
@@ -30,7 +32,7 @@ from study.ensemble import (
     reading,
     refuse_other_study,
 )
-from study.errors import EnsembleError, RunError, StorageError
+from study.errors import ConfigError, EnsembleError, RunError, StorageError
 from study.plan import Plan
 from study.provenance import CODE, code_fingerprint
 from study.simulation import simulate
@@ -768,3 +770,18 @@ def test_a_receipt_may_have_any_name(store: Path, name: str) -> None:
     ensemble = Ensemble.open(Storage.at(store))
     with contextlib.suppress(EnsembleError):
         assert ensemble.received() == list(ensemble.blocks())
+
+
+def test_a_full_disk_is_no_damage_of_what_is_read() -> None:
+    full = os.strerror(errno.ENOSPC)
+    with pytest.raises(StorageError, match=f"^the output cannot be written: {full}$"), reading("store.zarr"):
+        raise OSError(errno.ENOSPC, full)
+    with pytest.raises(EnsembleError, match=r"store\.zarr: the store is damaged: OSError"), reading("store.zarr"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("size", [0, -1, 100_001])
+def test_blocks_of_no_size_are_refused(tmp_path: Path, size: int) -> None:
+    with pytest.raises(ConfigError, match=rf"block_size {size}: allowed: 1 to 100,000"):
+        run(CONFIGS / "smoke.yaml", output=tmp_path / "store.zarr", block_size=size)
+    assert not list(tmp_path.iterdir())

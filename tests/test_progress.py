@@ -54,6 +54,17 @@ def test_a_terminal_shows_the_cores_and_what_went_wrong() -> None:
         assert "1 blocks tried again" in said, shown
 
 
+def test_one_of_many_runs_is_told_of_only_where_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seconds, said in ((10.0, ""), (0.0, "32 of 64 samples")):
+        monkeypatch.setattr("study.progress._SECONDS_BETWEEN_LINES", seconds)
+        file = io.StringIO()
+        with lines(Console(file=file, width=200), brief=True) as watch:
+            for done in (32, 64):
+                watch(progress(done=done))
+        assert file.getvalue().partition(",")[0] == said
+        assert "64 of 64" not in file.getvalue()
+
+
 def test_a_record_says_what_is_not_known() -> None:
     pace = Pace()
     first = record(progress(), pace)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from study.sizing_runs import Range
 from tests.conftest import SMOKE, hotland, made
 
 GOAL = Goal.parse("P(unmet_hours<=0) >= 90%")
+HIGH = Goal.parse("mean(unmet_hours) >= 100")
 
 
 def bernoulli(chances: list[float], rng: np.random.Generator):  # type: ignore[no-untyped-def]
@@ -153,10 +155,41 @@ def test_a_statistic_that_turns_round_is_noticed() -> None:
     assert any("does not go one way" in remark for remark in found.remarks)
 
 
+@pytest.mark.parametrize("values", range(3, 40))
+def test_between_ends_that_miss_the_middle_is_tried(values: int) -> None:
+    """A hump about the middle, down to one value wide: found within the looks that have a share of the error."""
+    top = (values - 1) // 2
+    for width in range(top):
+        looks: list[float] = []
+
+        def evaluate(place: int, _samples: int, confidence: float) -> Estimate:
+            looks.append(confidence)  # noqa: B023 (called at once)
+            value = 10.0 - abs(place - top)
+            return Estimate(value, value - 0.1, value + 0.1)
+
+        goal = Goal.parse(f"mean(unmet_hours) >= {10 - width - 0.5}")
+        found = search(evaluate, goal, values, first=8, most=8)
+        assert found.place == top - width
+        assert found.more_is_better is None
+        assert len(found.tried) == len(looks) <= round(0.1 / (1 - looks[0]))
+        assert "neither end of the range" in " ".join(found.remarks)
+        words = answer(found, "wells", [str(place) for place in range(values)])
+        assert words.startswith(f"wells = {top - width}: the smallest of")
+        assert words.endswith("(neither end does best)")
+
+
+@pytest.mark.parametrize(("values", "tried"), [(2, "1 and 2"), (3, "1, 2 and 3"), (5, "1, 3 and 5")])
+def test_of_a_range_in_which_nothing_meets_it_is_said_what_was_tried(values: int, tried: str) -> None:
+    found = search(lambda place, _s, _c: Estimate(place, place - 0.1, place + 0.1), HIGH, values, first=8, most=8)
+    words = answer(found, "wells", [str(place + 1) for place in range(values)])
+    assert words.startswith(f"no value found: none of wells {tried} meets it")
+    assert ("what lies between was not tried" in words) == (values == 5)
+
+
 def test_what_cannot_be_told_does_not_meet() -> None:
     found = search(lambda *_: Estimate(math.nan, remark="none"), GOAL, 3, first=8, most=32)
     assert found.place is None
-    assert [each.samples for each in found.tried] == [32, 32]
+    assert [each.samples for each in found.tried] == [32, 32, 32]
     assert "shown" in answer(found, "wells", ["1", "2", "3"])
     assert json.loads(json.dumps(plain(found, GOAL, ["1", "2", "3"])))["tried"][0]["estimate"] is None
 
@@ -264,6 +297,10 @@ def test_something_else_limits_a_design_only_where_the_paired_difference_shows_i
     nudged = fields[4].assign(unmet_hours=fields[4]["unmet_hours"] * 1.02)
     assert f"has come nearer by {(0.02 * hours[4])[wrong].mean():.3g} (" in saturation(goal, nudged, fields[16])
     assert saturation(goal, fields[4].assign(unmet_hours=fields[4]["unmet_hours"] * 1.2), fields[16]) == ""
+    assert saturation(goal, fields[4].assign(unmet_hours=fields[4]["unmet_hours"] * 0.9), fields[16]) == ""
+    change = 0.01 + 0.02 * (-1) ** fields[4]["sample"]  # mostly the wrong way, and no one can tell
+    unsure = saturation(goal, fields[4].assign(unmet_hours=fields[4]["unmet_hours"] * (1 - change)), fields[16])
+    assert re.search(r"has come nearer by [0-9.]+ h at most, and", unsure)
 
 
 def test_of_quantiles_no_limit_is_told(fields: dict[int, xr.Dataset]) -> None:
@@ -354,6 +391,7 @@ def test_a_small_study_end_to_end(tmp_path: Path) -> None:
     assert json.loads(again.stdout) == found
     plain_ask = hotland(*("size", SMOKE, "--find", "wells", "--until", "P(unmet_hours<=400) >= 60%"), folder=tmp_path)
     assert "wells = 2: the smallest of wells 1 to 2" in plain_ask.stdout
+    assert "98.9 % interval of a look" in plain_ask.stdout
     assert "warning" not in plain_ask.stderr
     none = hotland(
         *("size", SMOKE, "--find", "wells", "--samples", "256", "--until", "P(unmet_hours<=0) >= 99.9%"),
@@ -362,4 +400,12 @@ def test_a_small_study_end_to_end(tmp_path: Path) -> None:
     assert none.returncode == 1
     assert "no value" in none.stdout
     assert "something else limits it" in " ".join(none.stdout.split())
-    assert none.stderr.index("256 samples cannot show") < none.stderr.index("started")
+    assert none.stderr.index("256 samples cannot show") < none.stderr.index("wells = 2:")
+    assert "0 of" not in none.stderr
+    inside = hotland(
+        *("size", SMOKE, "--find", "wells", "--range", "2..6", "--samples", "64"),
+        *("--until", "mean(carbon_reduction) >= 460"),
+        folder=tmp_path,
+    )
+    assert inside.returncode == 0, inside.stdout
+    assert "wells = 3: the smallest of wells 2 to 6" in inside.stdout

@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 from click.testing import CliRunner
@@ -21,7 +22,7 @@ from ruamel.yaml import YAML
 import study
 from study import figures
 from study.blocks import compute_block
-from study.cli import main
+from study.cli import commands, main
 from study.cli.check import check
 from study.comparison import compare
 from study.config import load_study, most_compact_grid, study_of
@@ -186,11 +187,12 @@ def test_what_takes_one_design_says_so(store: Path) -> None:
     for call in (
         lambda: report(str(store)),
         lambda: what_drives(str(store)),
-        lambda: reaccount(store, store.with_name("other.zarr"), baseline="gas_boiler"),
         lambda: extend(str(store), 16),
     ):
         with pytest.raises(EnsembleError, match="a sweep of 6 designs, and this takes one"):
             call()
+    with pytest.raises(EnsembleError, match="no other account of a sweep, nor of one of its designs; allowed: its own"):
+        reaccount(store, store.with_name("other.zarr"), baseline="gas_boiler")
     with pytest.raises(ConfigError, match="a sweep has many designs"):
         study.run(
             study_of(study.open_ensemble(store).attrs),
@@ -217,6 +219,44 @@ def test_a_design_is_chosen_by_its_values(store: Path) -> None:
         one_design(every[name], ["wells=3"], store=store)
     drivers = what_drives(str(store), ["carbon_reduction"], at=["wells=1, winter_load=0.9"])
     assert "rock.conductivity" in {key for index in drivers.drivers[0].inputs for key in index.keys}
+
+
+def test_what_tells_of_a_design_names_it(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = "wells=1, winter_load=0.9"
+    for command in (["summary"], ["account"]):
+        commands.main([*command, str(store), "--at", at], standalone_mode=False)
+        assert f"swept, {at}: 16 samples of 2 winters" in capsys.readouterr().out
+        commands.main([*command, str(store), "--at", at, "--json"], standalone_mode=False)
+        assert json.loads(capsys.readouterr().out)["design"] == at
+    page = report(str(store), at=[at])
+    for tag in ("title", "h1"):
+        assert f"<{tag}>swept, {at}: how sure is the heat?</{tag}>" in page
+
+
+@pytest.mark.parametrize("suffix", ["nc", "parquet"])
+def test_a_design_goes_to_a_file(store: Path, tmp_path: Path, suffix: str) -> None:
+    at = "wells=3, winter_load=0.9"
+    dataset = study.open_ensemble(store)
+    one = designs(dataset)[at].load()
+    path = tmp_path / f"one.{suffix}"
+    commands.main(["export", str(store), "--at", at, "--output", str(path)], standalone_mode=False)
+    selected = study.export(dataset.isel(wells=1, winter_load_case=0), tmp_path / f"selected.{suffix}")
+    if suffix == "nc":
+        with xr.open_dataset(path) as found, xr.open_dataset(selected) as other:
+            xr.testing.assert_equal(found.load(), one)
+            xr.testing.assert_equal(other.load(), dataset.isel(wells=1, winter_load_case=0).load())
+            assert found.attrs["design"] == at
+    else:
+        table, other = (pq.read_table(each) for each in (path, selected))
+        assert (table["unmet_hours"].to_numpy() == one["unmet_hours"].values.ravel()).all()
+        assert other.select(table.column_names).equals(table)
+        assert set(other["wells"].to_pylist()) == {3}
+        assert set(other["winter_load_case"].to_pylist()) == set(dataset["winter_load_case"].values[:1].tolist())
+    with pytest.raises(EnsembleError, match=r"a sweep of 6 designs, and this takes one; allowed: --at 'wells=1, "):
+        study.export(store, tmp_path / f"all.{suffix}")
+    with pytest.raises(EnsembleError, match="and this has others along wells; allowed"):
+        study.export(dataset.isel(winter_load_case=0), tmp_path / f"all.{suffix}")
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, selected.name}
 
 
 def test_the_designs_of_a_sweep_are_compared_in_pairs(store: Path) -> None:

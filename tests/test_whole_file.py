@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from study.errors import StorageError
+from study.storage import Storage
 from study.whole_file import whole_file
 
 
@@ -51,3 +53,18 @@ def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
     reader.join(10.0)
     assert read == ["through"]
     assert pipe.is_fifo()
+
+
+def test_nothing_is_written_among_the_objects_of_a_store(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    (store / "runs").mkdir(parents=True)
+    (store / "zarr.json").write_text("{}")
+    (tmp_path / "link").symlink_to(store)
+    for folder in (store, store / "runs", tmp_path / "link"):
+        said = r"inside the store .*store\.zarr; allowed: a place beside it"
+        with pytest.raises(StorageError, match=said), whole_file(folder / "page.html") as aside:
+            aside.write_text("whole")
+        with pytest.raises(StorageError, match="inside the store"):
+            Storage.at(folder / "other.zarr").refuse_unwritable()
+    assert sorted(each.name for each in store.iterdir()) == ["runs", "zarr.json"]
+    Storage.at(tmp_path / "other.zarr").refuse_unwritable()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.cli.screen import WIDTH, at_option, refuse_files, refuse_no_picture, save_picture, share_of
 from study.errors import OptionError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("stores", nargs=-1, required=True, metavar="STORE STORE...")
-@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="Output to compare; may be repeated.")
+@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="To compare, no file; may be repeated.")
 @click.option("--utility", metavar="VARIABLE", help="Of what regret is told.")
 @click.option(
     "--objective", "objectives", multiple=True, metavar="VARIABLE", help="Of the Pareto front; may be repeated."
@@ -53,6 +53,7 @@ def compare(
     one, and its first is what the others are held against.
     """
     most, same = share_of("--most-failed", most_failed), share_of("--alike", alike)
+    refuse_files(outputs, instead="a picture goes to --picture FILE, numbers to standard output with --json")
     refuse_no_picture(picture)
     given = named(stores)
     from study.comparison import compare as compare_designs

@@ -114,15 +114,15 @@ class Screen:
         elif not self.quiet:
             self.console.print(text)
 
-    def watching(self) -> AbstractContextManager["Watch"]:
-        """Show progress."""
+    def watching(self, *, brief: bool = False) -> AbstractContextManager["Watch"]:
+        """Show progress; brief as of `study.progress.lines`."""
         from study.progress import bar, lines, records
 
         if self.as_json:
             return records(self._write)
         if self.quiet:
             return nullcontext(lambda _progress: None)
-        return bar(self.console) if self.console.is_terminal else lines(self.console)
+        return bar(self.console) if self.console.is_terminal else lines(self.console, brief=brief)
 
     def _write(self, line: str) -> None:
         self._file.write(line)
@@ -155,11 +155,14 @@ def errors_as_json() -> Iterator[None]:
 
 
 @contextmanager
-def running(storage: "Storage", say: Screen) -> Iterator["Watch"]:
-    """Show progress; an error names the file of Ray's messages, an interruption says what is kept."""
+def running(storage: "Storage", say: Screen, *, brief: bool = False) -> Iterator["Watch"]:
+    """Show progress; an error names the file of Ray's messages, an interruption says what is kept.
+
+    Brief as of `study.progress.lines`.
+    """
     from study.cluster import messages_to_file
 
-    with messages_to_file() as log, say.watching() as watch:
+    with messages_to_file() as log, say.watching(brief=brief) as watch:
         try:
             yield watch
         except RunError as error:
@@ -169,6 +172,13 @@ def running(storage: "Storage", say: Screen) -> Iterator["Watch"]:
         except KeyboardInterrupt:
             say.print(f"interrupted; what is done is kept in {storage}, the same command goes on from there")
             raise
+
+
+def refuse_files(outputs: tuple[str, ...], *, instead: str) -> None:
+    """Raise OptionError when --output names a file where it takes variables; a file it is in other commands."""
+    for name in outputs:
+        if "/" in name or Path(name).suffix:
+            raise OptionError(f"--output {name}: takes the name of a variable here, such as unmet_hours; {instead}")
 
 
 def refuse_no_picture(picture: Path | None) -> None:

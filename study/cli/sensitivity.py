@@ -3,7 +3,7 @@
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, at_option, running, screen
+from study.cli.screen import WIDTH, at_option, refuse_files, running, screen, share_of
 
 
 class Winter(click.ParamType):
@@ -22,13 +22,13 @@ class Winter(click.ParamType):
 @click.command()
 @click.argument("store")
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
-@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="Output to explain; may be repeated.")
+@click.option("--output", "outputs", multiple=True, metavar="VARIABLE", help="To explain, no file; may be repeated.")
 @click.option("--winter", type=Winter(), default="mean", show_default=True, help="Number of a winter, mean or each.")
 @click.option(
     "--extend", type=int, metavar="ROWS", help="First compute more rows, to extend so many of the ensemble's."
 )
 @click.option(
-    "--most-failed", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share that may fail."
+    "--most-failed", default="1%", show_default=True, metavar="SHARE", help="Share of samples that may have failed."
 )
 @at_option
 @click.option("--address", help="As of run, for --extend.")
@@ -40,7 +40,7 @@ def sensitivity(
     outputs: tuple[str, ...],
     winter: int | str,
     extend: int | None,
-    most_failed: float,
+    most_failed: str,
     at: tuple[str, ...],
     address: str | None,
     take_over: bool,
@@ -49,10 +49,12 @@ def sensitivity(
     """Print what drives the spread of the ensemble STORE: Sobol' indices, with confidence intervals."""
     from study.drivers import print_tables, refuse_unknown, to_json, what_drives
 
+    most = share_of("--most-failed", most_failed)
+    refuse_files(outputs, instead="numbers go to standard output with --json")
     refuse_unknown(store, outputs, winter, at)
     if extend is not None:
         _extend(store, extend, address=address, take_over=take_over, quiet=quiet, as_json=as_json)
-    answer = what_drives(store, outputs, winter=winter, most_failed=most_failed, at=at)
+    answer = what_drives(store, outputs, winter=winter, most_failed=most, at=at)
     if as_json:
         click.echo(to_json(answer))
     else:

@@ -50,7 +50,8 @@ def size(
     Without --range the file's own value, the median of a distribution, is tried first, then doubled until it meets the
     target, or halved until it no longer does, four times at most.
 
-    Values are tried by bisection, each with no more samples than its verdict needs. What was computed is kept: the same
+    Values are tried by bisection, each with no more samples than its verdict needs; where both ends of a --range miss
+    the target, its middle, too. What was computed is kept: the same
     command goes on from there. The exit status is 1 where no value meets the target.
     """
     import json
@@ -75,7 +76,7 @@ def size(
 
         def run(place: int, count: int) -> str:
             study, store = tried.study(place, count), Storage.at(tried.store(place))
-            with running(store, say) as watch:
+            with running(store, say, brief=True) as watch:
                 engine.execute(study, store, address=address, say=lambda _text: None, watch=watch)
             return store.address
 
@@ -110,7 +111,8 @@ def _print(found: "Found", goal: "Goal", key: str, names: tuple[str, ...]) -> No
 
     console = Console(width=WIDTH, highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, title=f"target: {goal.text}", title_justify="left")
-    for words in (key, "samples", goal.statistic.name, f"{100 * found.look:.6g} % interval of a look", "verdict"):
+    look = 100.0 - float(f"{100.0 * (1.0 - found.look):.2g}")  # two digits of what is left to err
+    for words in (key, "samples", goal.statistic.name, f"{look:.8g} % interval of a look", "verdict"):
         table.add_column(words, justify="left" if words == "verdict" else "right")
     for one in sorted(found.tried, key=lambda each: each.place):
         table.add_row(names[one.place], f"{one.samples:,}", *shown(goal, one.estimate), one.verdict)

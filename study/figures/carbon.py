@@ -40,23 +40,21 @@ def carbon_reduction_exceedance(dataset: xr.Dataset, axes: Axes) -> Axes:
     good = ended_well(dataset, axes)
     free = good["carbon_reduction"] + good["carbon_electricity"]
     grid = free - good["electricity"] * good["grid_emission_factor"]
-    for reduction, label, colour, place, side in (
-        (grid, "electricity at\nthe grid's factor", ink.orange, 0.4, "right"),
-        (free, "electricity counted\nas carbon-free", ink.blue, 0.85, "left"),
+    for reduction, label, colour, dashes in (
+        (grid, "electricity at the grid's factor", ink.orange, "--"),
+        (free, "electricity counted as carbon-free", ink.blue, "-"),
     ):
         life = reduction.mean("winter") / 1e3
         values = np.sort(life.values)
         amounts = values[np.unique(np.linspace(0, len(values) - 1, _POINTS).round().astype(int))]
         value, low, high = 100 * ends(exceedance(life, np.nextafter(amounts, -np.inf)))
-        axes.plot(amounts, value, color=colour)
+        axes.plot(amounts, value, dashes, color=colour, label=label)
         axes.fill_between(amounts, low, high, color=colour, alpha=0.25, lw=0)
-        point = (float(np.quantile(values, place)), 100 * (1 - place))
-        offset = (-12 if side == "right" else 8, 0)
-        axes.annotate(label, point, xytext=offset, textcoords="offset points", color=colour, ha=side)
     mark_claim(dataset, axes, 0.99, "top")
     axes.set_xlabel("carbon reduction per winter, mean over the life (kt CO₂)")
     axes.set_ylabel("probability of that much or more (%)")
     axes.set_ylim(0, 100)
+    legend_above(axes, columns=1)
     return axes
 
 

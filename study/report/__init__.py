@@ -29,7 +29,7 @@ from study.report.explorer import against_inputs, by_winter
 from study.report.pictures import pictures
 from study.statistics import MOST_FAILED
 from study.storage import Storage
-from study.summary import Line, formatted, summarise
+from study.summary import Line, formatted, name_of, summarise
 from study.sweep import SweptStudy, one_design
 from study.verification import stored_study
 
@@ -92,6 +92,7 @@ def report(store: str, *, most_failed: float = MOST_FAILED, at: Sequence[str] = 
     ]
     page = {
         "study": study,
+        "name": name_of(dataset),
         "is": what_it_is(study),
         "answer": answer(study, lines, drivers),
         "limits": limits,

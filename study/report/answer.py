@@ -194,7 +194,8 @@ def _decides(study: Study, found: Drivers) -> str:
         (number, index), *others = known
         sure = others and number.low > others[0][0].high
         most = "most of all" if sure else "most, as far as can be told,"
-        second = f", then {_in_words(study, others[0][1], others[0][0])}" if others else ""
+        shown = others and others[0][0].low > 0.0
+        second = f", then {_in_words(study, others[0][1], others[0][0])}" if shown else ""
         return f"What makes the {what} differ between samples is {most}{how} {_in_words(study, index, number)}{second}."
     why = next((index.remark for index in (*found.groups, *found.inputs) if index.remark), "nothing varies")
     return f"What makes the {what} differ between samples cannot be told: {why}."
