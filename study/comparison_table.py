@@ -8,6 +8,7 @@ from study.contrasts import CLAIM, Compared
 from study.intervals import CONFIDENCE, Estimate
 from study.json_text import json_text
 from study.limits import SHARES
+from study.printed import symbol
 from study.summary import Line, print_lines
 
 MOST_DIFFERENCES = 20
@@ -40,7 +41,7 @@ def lines(comparison: Comparison) -> list[Line]:
 
 
 def _lines_of(each: Compared) -> list[Line]:
-    units = "%" if each.variable in (*SHARES, CLAIM) else _symbol(each.units)
+    units = "%" if each.variable in (*SHARES, CLAIM) else symbol(each.units)
     section = f"{each.words}"
     found = [
         Line("", section, f"{name}: mean" if each.variable != CLAIM else name, units, v)
@@ -64,15 +65,11 @@ def _lines_of(each: Compared) -> list[Line]:
     return found
 
 
-def _symbol(units: str) -> str:
-    return {"degC": "°C", "1": ""}.get(units, units)
-
-
 def _units(variable: str, comparison: Comparison) -> str:
     if variable in SHARES:
         return "%"
     first = next(iter(comparison.pairing.datasets.values()))
-    return _symbol(str(first[variable].attrs.get("units", "")))
+    return symbol(str(first[variable].attrs.get("units", "")))
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.spatial import KDTree
 
 from study.intervals import Array
 from study.readings import Readings
+
+MOST_NEAREST = 1000
+"""Samples whose nearest others are looked for."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,23 @@ def likelihood_of(readings: Readings, predicted: Mapping[str, Array], error: Rea
 
     Driven with heat, both temperatures are compared, where they were read; driven with the inlet's, the outlet's.
     """
+    observed, model, covariance = _compared(readings, predicted, error)
+    return *log_likelihood(observed, model, covariance), len(observed)
+
+
+def gap_of(readings: Readings, predicted: Mapping[str, Array], error: ReadingError) -> float:
+    """How far a sample may be from all others: the largest distance to the nearest, as √χ² between what they predict.
+
+    Of `MOST_NEAREST` samples; inf of a single one. Readings of a truth that lies among samples are no further from the
+    nearest of them than this and their own errors together (the triangle inequality).
+    """
+    _, model, covariance = _compared(readings, predicted, error)
+    white = solve_triangular(cholesky(covariance, lower=True), model.T, lower=True).T
+    return float(KDTree(white).query(white[:MOST_NEAREST], k=2)[0][:, 1].max())
+
+
+def _compared(readings: Readings, predicted: Mapping[str, Array], error: ReadingError) -> tuple[Array, Array, Array]:
+    """What was read, (reading,), and predicted, (row, reading), and the covariance of their differences."""
     compared = {"outlet_temperature": readings.outlet}
     if readings.driver == "heat":
         compared["inlet_temperature"] = readings.inlet
@@ -64,7 +85,7 @@ def likelihood_of(readings: Readings, predicted: Mapping[str, Array], error: Rea
     at = np.concatenate(there)
     sensor = np.repeat(np.arange(len(there)), [len(each) for each in there])
     time = (365.0 * readings.winter[at] + readings.day[at]).astype(float)
-    return *log_likelihood(observed, model, error.covariance(time, readings.winter[at], sensor)), len(observed)
+    return observed, model, error.covariance(time, readings.winter[at], sensor)
 
 
 def log_likelihood(observed: Array, predicted: Array, covariance: Array) -> tuple[Array, Array]:

@@ -2,7 +2,8 @@
 
 The file is CSV in UTF-8 with a header: `date` (YYYY-MM-DD), `outlet_temperature`, and `inlet_temperature` or `heat` or
 both, each with its unit in brackets, such as ``heat (MWh/d)``. An empty cell, or `nan`, is a gap. Temperatures are of
-the water entering and leaving the wells, heat is of the whole field, all of them means of the day.
+the water entering and leaving the wells, heat is what that water took from the ground, of the whole field; all are
+means of the day.
 """
 
 import csv

@@ -13,6 +13,7 @@ from scipy.optimize import root
 from study.config import Study
 from study.correlation import correlation_problem
 from study.distributions import Input
+from study.errors import EnsembleError
 from study.intervals import Array
 from study.updating import Change, Update
 from study.weights import Weights
@@ -28,7 +29,14 @@ def updated_study(found: Update) -> tuple[Study, list[str]]:
     it is normal or lognormal, with the mean and the deviation after; choices get the weights as probabilities; all
     others become normal, truncated where the prior ends. Rank correlations between those are that of the weighted
     samples where they are clear of chance.
+
+    Raises
+    ------
+    EnsembleError
+        When no sample explains the readings.
     """
+    if found.unexplained:
+        raise EnsembleError(found.unexplained)
     study, weight, left = found.study, found.bearable.weight, found.share * (1.0 - found.part)
     tree = json.loads(json.dumps(study.resolved()))
     tree["name"] = f"{study.name[:56]}-updated"
@@ -61,20 +69,20 @@ def updated_study(found: Update) -> tuple[Study, list[str]]:
 
 
 def _fitted(item: Input, values: Array, weight: Array, change: Change, source: str) -> Input:
-    """A distribution of one input after the readings."""
+    """A distribution of one input after the readings, its numbers rounded to a thousandth of its deviation or less."""
     middle, spread = change.posterior[:2]
     spread = max(spread, 1e-9 * abs(middle), 1e-12)
+    places = 3 - math.floor(math.log10(spread))
     if item.kind == "choice":
         options = np.array(item.parameters["values"])
         shares = np.array([weight[values == option].sum() / (options == option).sum() for option in options])
         shares = np.maximum(shares, 1e-6)
-        return replace(
-            item,
-            parameters={"values": options.tolist(), "probabilities": (shares / shares.sum()).tolist()},
-            source=source,
-        )
+        shares = np.round(shares / shares.sum(), 6)
+        shares[shares.argmax()] += 1.0 - shares.sum()
+        parameters = {"values": options.tolist(), "probabilities": np.round(shares, 6).tolist()}
+        return replace(item, parameters=parameters, source=source)
     if item.kind in ("normal", "lognormal"):
-        return replace(item, parameters={"mean": middle, "standard_deviation": spread}, source=source)
+        return replace(item, parameters=_rounded(middle, spread, places), source=source)
     low, high = item.bounds()
 
     def off(at: Array) -> Array:
@@ -87,8 +95,12 @@ def _fitted(item: Input, values: Array, weight: Array, change: Change, source: s
     centre, width = (solved.x[0], math.exp(solved.x[1])) if solved.success else (middle, spread)
     if not abs(centre - middle) < 10.0 * (high - low):  # nearly flat: any far centre would do
         centre, width = middle, spread
-    numbers = {"mean": float(centre), "standard_deviation": float(width), "minimum": low, "maximum": high}
+    numbers = _rounded(float(centre), float(width), places) | {"minimum": low, "maximum": high}
     return replace(item, kind="truncated_normal", parameters=numbers, source=source)
+
+
+def _rounded(middle: float, spread: float, places: int) -> dict[str, float]:
+    return {"mean": round(middle, places), "standard_deviation": round(spread, places)}
 
 
 def _rank_correlations(keys: list[str], inputs: Inputs, weights: Weights) -> dict[tuple[str, str], float]:

@@ -22,7 +22,7 @@ from scipy import stats
 from study.config import Study, study_of
 from study.errors import EnsembleError
 from study.intervals import Array, Estimate
-from study.likelihood import ReadingError, likelihood_of
+from study.likelihood import ReadingError, gap_of, likelihood_of
 from study.limits import limits_of
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
@@ -31,7 +31,10 @@ from study.weights import Weights, reweight, tempered
 from study.wells import Inputs, with_fluid
 
 UNLIKELY = 1e-3
-"""Chance of a misfit as large as the best sample's below which no sample explains the readings."""
+"""Chance of a misfit as large as the best sample's below which no sample explains the readings.
+
+Nor would more samples where the readings are even further from it than their errors, by that chance, and the gaps
+between samples (`study.likelihood.gap_of`) let them be."""
 MOVED = 0.1
 """An input moved when its mean shifted, or its standard deviation shrank, by that share of the prior's deviation."""
 _OUTPUTS = ("carbon_reduction", "unmet_hours", "outlet_temperature_mean")
@@ -86,11 +89,13 @@ class Update:
         Of the share's weight, as much as enough samples bear (`study.weights.tempered`), and the weights by it: all,
         and the same, unless a new run is needed.
     changes
-        Of the drawn inputs, the most narrowed first.
+        Of the drawn inputs, the most narrowed first; none where the readings are unexplained.
     answers
-        Of outputs.
+        Of outputs; none where the readings are unexplained.
     remarks
         What is to be said, why a new run is needed first.
+    unexplained
+        That no sample explains the readings, nor would more of them, in words; else empty. Weights then tell nothing.
     """
 
     study: Study
@@ -108,11 +113,12 @@ class Update:
     changes: tuple[Change, ...]
     answers: tuple[Answer, ...]
     remarks: tuple[str, ...]
+    unexplained: str = ""
 
     @property
     def needs_run(self) -> bool:
         """Whether the samples are too few where the readings point, so that a new run is needed."""
-        return bool(self.weights.remark)
+        return bool(self.weights.remark) and not self.unexplained
 
     @property
     def weight(self) -> xr.DataArray:
@@ -170,15 +176,25 @@ def update(
     found, misfit, count = likelihood_of(readings, predicted, error)
     weights = reweight(share * found)
     part, bearable = tempered(share * found) if weights.remark else (1.0, weights)
-    remarks = [f"a new run from the updated inputs is needed: {weights.remark}"] if weights.remark else []
+    chance, unexplained = float(stats.chi2.sf(misfit.min(), count)), ""
+    remarks = []
+    far = f"the best one's misfit has a chance of {f'{chance:.1g}' if chance > 1e-99 else 'less than 1e-99'}"
+    if chance < UNLIKELY:
+        reach = math.sqrt(stats.chi2.isf(UNLIKELY, count)) + gap_of(readings, predicted, error)
+        if math.sqrt(misfit.min()) > reach:
+            unexplained = (
+                f"no sample explains the readings, nor would more of them ({far}): the readings are other than meant, "
+                "the truth lies outside the priors, or the errors are larger than stated"
+            )
+    if weights.remark and not unexplained:
+        remarks.append(f"a new run from the updated inputs is needed: {weights.remark}")
     if failed := dataset.sizes["sample"] - len(rows):
         remarks.append(f"{failed:,} of {dataset.sizes['sample']:,} samples failed, and are left out")
     remarks += readings.remarks
-    if (chance := float(stats.chi2.sf(misfit.min(), count))) < UNLIKELY:
-        said = f"{chance:.1g}" if chance > 1e-99 else "less than 1e-99"
+    if chance < UNLIKELY and not unexplained:
         remarks.append(
-            f"no sample explains the readings (the best one's misfit has a chance of {said}): the truth may lie "
-            "outside the priors, or the errors be larger than stated"
+            f"no sample explains the readings ({far}): the samples may be too few, the truth may lie outside the "
+            "priors, or the errors be larger than stated"
         )
     return Update(
         study=study,
@@ -193,9 +209,10 @@ def update(
         weights=weights,
         part=part,
         bearable=bearable,
-        changes=changes_of(study, inputs, bearable),
-        answers=tuple(_answers(study, good, weights)),
+        changes=() if unexplained else changes_of(study, inputs, bearable),
+        answers=() if unexplained else tuple(_answers(study, good, weights)),
         remarks=tuple(remarks),
+        unexplained=unexplained,
     )
 
 

@@ -21,10 +21,11 @@ def print_values(found: Worths, console: Console) -> None:
     """Print the answer for people."""
     samples, units = found.samples, _after(found.samples.units)
     for option, mean in zip(samples.options, found.utilities, strict=False):
-        console.print(f"{option}: mean utility {told(mean, samples.units)}{units}")
+        console.print(f"{option}: mean utility {told(mean, samples.units)}{units}{_why(mean)}")
     if samples.decides:
         console.print(f"best now: {samples.options[samples.best]}")
-        console.print(f"knowing everything, chance included, is worth {told(found.perfect, samples.units)}{units}")
+        all_known = f"{told(found.perfect, samples.units)}{units}{_why(found.perfect)}"
+        console.print(f"knowing everything, chance included, is worth {all_known}")
     else:
         console.print("no utility to decide by (--utility): what a measurement narrows, but not what it is worth")
     console.print(f"{samples.words}: standard deviation {number(samples.output.std())} {samples.output_units}")
@@ -119,6 +120,10 @@ def narrowed(worth: Worth) -> str:
 
 def _chance(found: Worths) -> str:
     return f"P(≥ {found.samples.claim:,.0f} {found.samples.output_units}), now {found.probability.value:.2%},"
+
+
+def _why(estimate: Estimate) -> str:
+    return f"; {estimate.remark}" if estimate.remark and estimate.value else ""
 
 
 def _after(units: str) -> str:

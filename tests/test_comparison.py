@@ -23,6 +23,7 @@ import study
 from study import figures, statistics
 from study.cli import main
 from study.comparison import UnknownVariableError, compare
+from study.comparison_table import lines
 from study.config import load_study, variable_name
 from study.contrasts import independent, probability_above
 from study.directions import HIGHER, LOWER
@@ -438,6 +439,18 @@ def test_costs_join_the_answer_where_all_designs_have_them() -> None:
         amount = each.values["carbon_reduction"].value
         assert text.get_text().endswith(f"\ncarbon reduction {amount:,.4g} t CO₂")
     assert {"net_present_value", "capital_cost"} <= {each.variable for each in found.outputs}
+
+
+def test_units_of_a_line_are_quotients_as_in_all_tables() -> None:
+    dearer = {
+        name: made_up().assign(
+            cost_of_avoided_carbon=("sample", np.arange(1024.0) + n, {"long_name": "a cost", "units": "CNY t-1"})
+        )
+        for n, name in enumerate("ab")
+    }
+    found = lines(compare(dearer, ["cost_of_avoided_carbon"], utility="cost_of_avoided_carbon"))
+    assert {line.units for line in found if line.section == "a cost" and "less" in line.words} == {"CNY/t", ""}
+    assert {line.units for line in found if line.words == "b: 95 % quantile"} == {"CNY/t"}
 
 
 def test_no_variable_has_two_better_ends() -> None:

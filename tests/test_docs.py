@@ -114,13 +114,14 @@ def test_commands_of_the_page_of_decisions(
     page = (ROOT / "docs" / "decisions.md").read_text()
     (sweep,) = blocks(page, "yaml")
     (tmp_path / "swept.yaml").write_text(f"{SMOKE.read_text()}\n{sweep}")
-    (header, first, second) = blocks(page, "text")[0].splitlines()
-    more = [f"2026-11-{day:02d},{17.95 - 0.05 * (day - 2):.2f},9.2" for day in range(3, 31)]
-    (tmp_path / "readings.csv").write_text("\n".join([header, first, second, *more]))
+    (tmp_path / "readings.csv").write_text(blocks(page, "text")[0])
     assert run_commands(page, monkeypatch, capsys) == 14
     for picture in ("compare.png", "learned.png"):
         assert (tmp_path / picture).stat().st_size > 10_000
     assert load_study(tmp_path / "updated.yaml").name == "smoke-updated"
+    found = study.update(study.open_ensemble("ensembles/value.zarr"), "readings.csv")
+    assert "no sample explains" not in f"{found.unexplained} {found.remarks}"
+    assert {change.key for change in found.changes if change.moved} == {"rock.conductivity", "geothermal_gradient"}
 
 
 @pytest.mark.parametrize("city", built_in_climates())

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,10 +24,11 @@ from study import figures, updating
 from study.cli import main
 from study.config import Study, load_study
 from study.errors import ConfigError, EnsembleError
-from study.likelihood import likelihood_of, log_likelihood
+from study.likelihood import gap_of, likelihood_of, log_likelihood
 from study.readings import Readings, predict, read_readings
 from study.sampling import sample_inputs
 from study.simulation import field_of_wells
+from study.updated_study import updated_study
 from study.updating import ReadingError
 from study.weights import pareto_shape, reweight, tempered
 from study.wells import Inputs, with_fluid
@@ -542,6 +544,58 @@ def test_samples_that_have_nothing_to_learn_are_refused(traced: Traced, tmp_path
     spoilt["carbon_reduction"][3, 0] = np.nan
     with pytest.raises(EnsembleError, match="carbon_reduction is not finite in samples whose status is ok"):
         study.update(spoilt, readings)
+
+
+def test_readings_that_no_sample_explains_are_told_first_and_nothing_is_made_of_them(
+    traced: Traced, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "readings.csv", traced, 5)
+    header, *rows = path.read_text().splitlines()
+    cells = [row.split(",", 2) for row in rows]
+    colder = [f"{date},{float(outlet) - 15.0:.2f},{rest}" for date, outlet, rest in cells]
+    path.write_text("\n".join([header, *colder]))
+    files = ("--output", str(tmp_path / "updated.yaml"), "--picture", str(tmp_path / "a.png"))
+    with pytest.raises(SystemExit) as end:
+        run_update(monkeypatch, str(traced.store), "--observed", str(path), *files)
+    assert end.value.code == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("no sample explains the readings, nor would more of them (")
+    assert "narrower" not in said.out
+    assert "before" not in said.out
+    assert "next: " not in said.err
+    assert "not written" in said.err
+    assert [each.name for each in tmp_path.iterdir()] == ["readings.csv"]
+    found = study.update(traced.dataset, path)
+    assert not found.needs_run
+    assert not found.changes
+    with pytest.raises(EnsembleError, match="no sample explains"):
+        updated_study(found)
+
+
+def test_a_truth_among_few_samples_is_never_unexplained(traced: Traced, tmp_path: Path) -> None:
+    """Each of them in turn is the truth, and left out: far from all others, but more samples would not be."""
+    readings = read_readings(write(tmp_path / "readings.csv", traced, 5, days=60), traced.study)
+    wells = study.update(traced.dataset, readings).predicted
+    error, misfits = ReadingError(sensor=0.02, bias=0.05, drift=0.02, daily=0.02), 0
+    for row in range(12):
+        true = replace(readings, outlet=wells["outlet_temperature"][row], inlet=wells["inlet_temperature"][row])
+        others = traced.dataset.isel(sample=np.delete(np.arange(32), row))
+        found = study.update(others, true, error=error)
+        assert not found.unexplained
+        misfits += "no sample explains" in str(found.remarks)
+    assert misfits  # without the gap it would be said of these
+
+
+def test_gap_between_samples_is_that_of_a_plain_loop(traced: Traced) -> None:
+    days = traced.readings(outlet=traced.day("outlet_temperature")[5], heat=1e6 * traced.day("heat_extracted")[5])
+    model = np.random.default_rng(1).normal(size=(7, len(days.day)))
+    covariance = ReadingError().covariance((365.0 * days.winter + days.day), days.winter, np.zeros(len(days.day), int))
+    inverse = np.linalg.inv(covariance)
+    apart = [
+        [(a - b) @ inverse @ (a - b) if m != n else np.inf for m, b in enumerate(model)] for n, a in enumerate(model)
+    ]
+    found = gap_of(days, {"outlet_temperature": model, "inlet_temperature": model}, ReadingError())
+    assert found == pytest.approx(np.sqrt(np.min(apart, axis=1).max()), rel=1e-6)
 
 
 def test_wells_whose_flow_or_summer_was_not_read_are_refused(traced: Traced, tmp_path: Path) -> None:

@@ -59,7 +59,10 @@ def update(
     at: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Learn from operation: weigh the samples of the ensemble STORE by daily readings of its wells."""
+    """Learn from operation: weigh the samples of the ensemble STORE by daily readings of its wells.
+
+    Where no sample explains the readings nothing is learnt, no file is written, and the exit status is 1.
+    """
     from study.config import study_of
     from study.ensemble import open_ensemble, reading
     from study.readings import read_readings
@@ -86,6 +89,10 @@ def update(
         click.echo(to_json(found))
     else:
         print_update(found, Console(width=WIDTH, highlight=False, markup=False))
+    if found.unexplained:
+        if files := [str(each) for each in (picture, output) if each is not None]:
+            click.echo(f"{', '.join(files)}: not written, as nothing was learnt", err=True)
+        raise SystemExit(1)
     if picture is not None:
         _draw(found, picture)
     if output is not None:
