@@ -9,6 +9,8 @@ from study.config import Study
 from study.quantity import Quantity, short
 
 _MEASURE = re.compile(r"\s*([\w.]+)\s*(?:\+/-|\+-|±)\s*(.+?)\s*", re.ASCII | re.DOTALL)
+MOST = 1e15
+"""Largest error, in the unit of the input: far more than any input spreads."""
 _EXAMPLE = "'rock.conductivity +-0.1 W/m/K'"
 
 
@@ -61,7 +63,7 @@ def parse_measurement(text: str, study: Study, *, cost: float = math.nan) -> Mea
             raise ValueError(f"{short(key)} is not uncertain in this study; allowed: {', '.join(study.uncertain)}")
         if key in errors:
             raise ValueError(f"{key} is there twice; allowed: once")
-        quantity = Quantity(study.uncertain[key].quantity.difference_unit, gt=0)
+        quantity = Quantity(study.uncertain[key].quantity.difference_unit, gt=0, le=MOST)
         try:
             errors[key] = quantity.parse(error)
         except ValueError as problem:

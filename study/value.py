@@ -85,7 +85,7 @@ class Worth:
     def net(self) -> Estimate:
         """Value less cost."""
         cost, value = self.measurement.cost, self.value
-        return replace(value, value=value.value - cost, low=value.low - cost, high=value.high - cost)
+        return replace(value, **{each: getattr(value, each) - cost for each in _NUMBERS})
 
     @property
     def remark(self) -> str:
@@ -93,6 +93,9 @@ class Worth:
         if math.isnan(self.value.value) or self.value.low > 0.0:
             return ""
         return "the same option stays the best" if not self.gain.any() else NOISE
+
+
+_NUMBERS = ("value", "low", "high", "lowest", "highest")
 
 
 @dataclass(frozen=True)

@@ -518,6 +518,7 @@ def test_the_command_speaks_and_draws(
         (["--share", "0"], "allowed"),
         (["--share", "nan"], "allowed"),
         (["--output", "nowhere/a.yaml"], "nowhere/a.yaml: cannot be written"),
+        (["--output", str(SMOKE)], "exists; --overwrite replaces it"),
     ],
 )
 def test_wrong_options_are_refused(

@@ -251,6 +251,10 @@ def test_costs_decide_what_to_buy_and_whether() -> None:
     dear, words = advised(9.0, 9.0)
     assert dear.best is None
     assert words == "none is worth its cost"
+    for each in dear.measurements:
+        ends = [each.net.lowest, each.net.value, each.net.highest]
+        assert np.diff([x for x in ends if not np.isnan(x)]).min() >= 0.0
+        assert each.net.highest - each.net.lowest == pytest.approx(each.value.highest - each.value.lowest, nan_ok=True)
     assert "90 % of cases" in sentence(found.best, found)
     answer = json.loads(to_json(found))
     assert answer["buy"] == texts[1]
@@ -267,6 +271,7 @@ def test_costs_decide_what_to_buy_and_whether() -> None:
         ("geothermal_gradient +-0 K/km", "above 0"),
         ("geothermal_gradient +--1 K/km", "above 0"),
         ("geothermal_gradient +-1 kg", "K/km"),
+        ("geothermal_gradient +-1e308 K/km", "at most"),
         ("geothermal_gradient +-1 K/km, geothermal_gradient +-1 K/km", "twice"),
     ],
 )

@@ -43,6 +43,7 @@ class Kelvin(click.ParamType):
     help="Of the readings' weight: what an earlier update says is left of them.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the study with the updated inputs: a YAML file.")
+@click.option("--overwrite", is_flag=True, help="Replace a file of --output that is there.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw inputs and readings, before and after.")
 @at_option
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
@@ -55,6 +56,7 @@ def update(
     daily: float | None,
     share: str,
     output: Path | None,
+    overwrite: bool,
     picture: Path | None,
     at: tuple[str, ...],
     as_json: bool,
@@ -75,6 +77,8 @@ def update(
 
     if output is not None and output.suffix not in (".yaml", ".yml"):
         raise OptionError(f"--output: {str(output)!r}; allowed: the name of a YAML file, ending in .yaml")
+    if output is not None and output.exists() and not overwrite:
+        raise OptionError(f"--output: {output} exists; --overwrite replaces it")
     refuse_no_picture(picture)
     if not (left := share_of("--share", share)):
         raise OptionError(f"--share {share!r}: allowed: above 0")
