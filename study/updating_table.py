@@ -11,11 +11,9 @@ from study.updating import Update
 
 def print_update(found: Update, console: Console) -> None:
     """Print what an update made for people."""
-    weights, error, remarks = found.weights, found.error, list(found.remarks)
-    if found.unexplained:
-        console.print(found.unexplained)
-    if found.needs_run:
-        console.print(remarks.pop(0))
+    weights, error = found.weights, found.error
+    for remark in filter(None, (found.unexplained, *found.remarks)):
+        console.print(remark)
     worth = f", of which {weights.effective:,.0f} effective (Pareto's k {weights.pareto_k:.2f})"
     console.print(
         f"{found.study.name}: {len(found.readings.day)} days read, {len(found.sample):,} samples"
@@ -34,8 +32,6 @@ def print_update(found: Update, console: Console) -> None:
         )
     else:
         _print_tables(found, console)
-    for remark in remarks:
-        console.print(remark)
 
 
 def _print_tables(found: Update, console: Console) -> None:
