@@ -571,6 +571,9 @@ def test_readings_that_no_sample_explains_are_told_first_and_nothing_is_made_of_
     assert not found.changes
     with pytest.raises(EnsembleError, match="no sample explains"):
         updated_study(found)
+    with pytest.raises(EnsembleError, match="no sample explains"):
+        figures.learned(found, plt.figure())
+    plt.close("all")
 
 
 def test_a_truth_among_few_samples_is_never_unexplained(traced: Traced, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from study.errors import EnsembleError
 from study.figures.style import colours
 from study.intervals import Array
 from study.updating import Change, Update
@@ -15,8 +16,11 @@ def learned(found: Update, figure: Figure) -> Figure:
     """Outlet temperatures that were read, beside what the samples say before and after; and the inputs most narrowed.
 
     Bands are 90 % of the samples, without the errors of the readings. Where a new run is needed, what is after is so
-    with the part of the readings' weight that enough samples bear (`study.updating.Update.part`).
+    with the part of the readings' weight that enough samples bear (`study.updating.Update.part`). EnsembleError where
+    no sample explains the readings, so that nothing is learnt.
     """
+    if found.unexplained:
+        raise EnsembleError(found.unexplained)
     ink = colours()
     top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[1.2, 1.0])[:, 0]
     axes = top.subplots()
