@@ -13,7 +13,6 @@ fail their checksums: they are left out, and stay where they were, in the old ob
 A hotland of the old format knows no owners: none may be writing to the store meanwhile.
 """
 
-import errno
 import json
 import re
 import zlib
@@ -44,6 +43,8 @@ def migrate(store: str) -> str:
     ------
     EnsembleError
         When it is no ensemble, damaged, owned by a run, or of a format that none or no longer leads from.
+    StorageError
+        When it cannot be written.
     """
     storage = Storage.at(store)
     form = _format(storage)
@@ -57,10 +58,6 @@ def migrate(store: str) -> str:
             said = [MIGRATIONS[each](storage) for each in range(form, FORMAT)]
             _remove_superseded(storage)
         state = "finished"
-    except EnsembleError as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC:
-            raise error.__cause__ from None  # the disk is full, the store is not damaged
-        raise
     finally:
         run.end(state, {})
     return f"{storage}: {'; '.join(said) if said else f'of format {FORMAT}, what was left of an older one is removed'}"

@@ -21,7 +21,7 @@ import zarr
 
 from study.cli import main
 from study.ensemble import FORMAT, ROOT, open_ensemble
-from study.errors import EnsembleError
+from study.errors import EnsembleError, StorageError
 from study.information import describe, information
 from study.migrations import MIGRATIONS, NOT_COMPUTED, migrate
 from study.runs import Run, runs
@@ -323,7 +323,7 @@ def test_a_full_disk_is_no_damage(store: Path, monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patch:
         patch.setattr(Folder, "write_many", full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(StorageError, match="^the output cannot be written: No space left on device$"):
             migrate(str(store))
     assert "5 rows in 2 blocks" in migrate(str(store))
 
