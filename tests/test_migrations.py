@@ -323,7 +323,7 @@ def test_a_full_disk_is_no_damage(store: Path, monkeypatch: pytest.MonkeyPatch) 
 
     with monkeypatch.context() as patch:
         patch.setattr(Folder, "write_many", full)
-        with pytest.raises(StorageError, match="^the output cannot be written: No space left on device$"):
+        with pytest.raises(StorageError, match=r"^the output cannot be written: No space left on device$"):
             migrate(str(store))
     assert "5 rows in 2 blocks" in migrate(str(store))
 
