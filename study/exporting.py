@@ -64,8 +64,6 @@ def export(
         raise StorageError(f"{path}: {'a folder' if path.is_dir() else 'exists; --overwrite replaces it'}")
     if isinstance(store, str | Path):
         storage = Storage.at(str(store))
-        if storage.path is not None and path.resolve().is_relative_to(storage.path.resolve()):
-            raise StorageError(f"{path}: inside the store; allowed: a place beside it")
         with reading(storage):
             dataset = one_design(open_ensemble(storage.address), at, store=storage)
         dataset.encoding["source"] = str(storage)

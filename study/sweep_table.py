@@ -1,9 +1,8 @@
 """The answer of a sweep: a line for each design, with the main outputs and their intervals."""
 
 import itertools
-import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
@@ -13,6 +12,7 @@ from rich.table import Table
 from study import statistics
 from study.config import study_of
 from study.errors import EnsembleError
+from study.json_text import json_text
 from study.statistics import MOST_FAILED, Estimate, estimate, usable
 from study.sweep import SweptStudy, designs
 
@@ -131,10 +131,4 @@ def _cell(found: Estimate, units: str) -> str:
 
 def to_json(rows: list[Row]) -> str:
     """Return the table for a program; an end that there is not is null."""
-    plain = [asdict(row) for row in rows]
-    for row in plain:
-        for found in row["estimates"].values():
-            found |= {
-                key: None for key, value in found.items() if isinstance(value, float) and not math.isfinite(value)
-            }
-    return json.dumps({"designs": plain, "columns": {key: {"words": w, "units": u} for key, (w, u) in COLUMNS.items()}})
+    return json_text({"designs": rows, "columns": {key: {"words": w, "units": u} for key, (w, u) in COLUMNS.items()}})

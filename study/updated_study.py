@@ -18,7 +18,6 @@ from study.intervals import Array
 from study.updating import Change, Update
 from study.weights import Weights
 from study.wells import Inputs
-from study.whole_file import whole_file
 
 
 def updated_study(found: Update) -> tuple[Study, list[str]]:
@@ -135,5 +134,5 @@ def write_study(study: Study, path: Path) -> None:
 
     yaml = YAML()
     yaml.width = 120
-    with whole_file(path) as aside, aside.open("w", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         yaml.dump(json.loads(json.dumps(study.resolved())), file)

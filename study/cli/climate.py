@@ -8,9 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from study.cli.screen import WIDTH, save_picture
+from study.cli.screen import WIDTH, output_file, save_picture
 from study.errors import OptionError
-from study.whole_file import whole_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -73,11 +72,8 @@ def climate(
         click.echo(f"warning: {remark}", err=True)
     _print_fit(comparison)
     if output is not None:
-        try:
-            with whole_file(output) as aside:
-                aside.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OptionError(f"{output}: cannot be written: {error.strerror or error}") from error
+        with output_file(output) as aside:
+            aside.write_text(text, encoding="utf-8")
         missing = "" if season else "season, "
         click.echo(
             f"wrote {output}; a study with it still gives {missing}surface_temperature and "

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import click
 
-from study.cli.screen import at_option, share_of
+from study.cli.screen import at_option, output_file, share_of
 from study.errors import OptionError
-from study.whole_file import whole_file
 
 
 @click.command()
@@ -34,9 +33,6 @@ def report(store: str, output: Path | None, most_failed: str, at: tuple[str, ...
     elif output.suffix not in (".html", ".htm"):
         raise OptionError(f"--output {output}: allowed: a file named .html")
     page = reports.report(store, most_failed=most, at=at)
-    try:
-        with whole_file(output) as aside:
-            aside.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+    with output_file(output, option="--output") as aside:
+        aside.write_text(page, encoding="utf-8")
     click.echo(f"wrote {output}, {output.stat().st_size / 1e6:.1f} MB")

@@ -187,11 +187,18 @@ def refuse_no_picture(picture: Path | None) -> None:
         raise OptionError(f"--picture {picture}: allowed: a file named .png, .svg or .pdf")
 
 
+@contextmanager
+def output_file(path: Path, *, option: str = "") -> Iterator[Path]:
+    """Give a name to write to for a file that appears whole (`whole_file`); OptionError when it cannot be written."""
+    try:
+        with whole_file(path) as aside:
+            yield aside
+    except OSError as error:
+        raise OptionError(f"{option} {path}: cannot be written: {error.strerror or error}".lstrip()) from error
+
+
 def save_picture(figure: "Figure", picture: Path) -> None:
     """Write a figure, and say so; OptionError when it cannot be written."""
-    try:
-        with whole_file(picture) as aside:
-            figure.savefig(aside, dpi=120)
-    except OSError as error:
-        raise OptionError(f"{picture}: cannot be written: {error.strerror or error}") from error
+    with output_file(picture) as aside:
+        figure.savefig(aside, dpi=120)
     click.echo(f"wrote {picture}", err=True)

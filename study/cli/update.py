@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from study.cli.screen import WIDTH, at_option, refuse_no_picture, save_picture, share_of
+from study.cli.screen import WIDTH, at_option, output_file, refuse_no_picture, save_picture, share_of
 from study.errors import OptionError
 
 if TYPE_CHECKING:
@@ -101,10 +101,8 @@ def update(
         _draw(found, picture)
     if output is not None:
         following, said = updated_study(found)
-        try:
-            write_study(following, output)
-        except OSError as error:
-            raise OptionError(f"{output}: cannot be written: {error.strerror or error}") from error
+        with output_file(output) as aside:
+            write_study(following, aside)
         for line in said:
             click.echo(line, err=True)
         click.echo(f"next: hotland run {output} (the store will be ensembles/{following.name}.zarr)", err=True)

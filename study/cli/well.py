@@ -6,8 +6,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from study.cli.screen import output_file
 from study.errors import OptionError
-from study.whole_file import whole_file
 
 
 @click.command()
@@ -28,11 +28,8 @@ def well(case: Path, output: Path | None) -> None:
     for remark in flow_remarks(loaded):
         click.echo(f"warning: {remark}", err=True)
     if output is not None:
-        try:
-            with whole_file(output) as aside:
-                write_well(dataset, aside)
-        except OSError as error:
-            raise OptionError(f"--output {output}: cannot be written: {error.strerror or error}") from error
+        with output_file(output, option="--output") as aside:
+            write_well(dataset, aside)
         return
     table = Table(box=None, pad_edge=False)
     for title in ("time (d)", "inlet (°C)", "outlet (°C)", "heat rate (kW)"):
